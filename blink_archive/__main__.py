@@ -1,0 +1,5 @@
+"""``python -m blink_archive``."""
+
+from .cli import main
+
+main()

@@ -1,0 +1,267 @@
+"""The catalog: one SQLite file, opened the safe way, and what is written once a run.
+
+The rollback journal with ``synchronous=EXTRA`` is slower than WAL and loses nothing: SQLite before
+3.51.3 can lose rows in WAL mode when two connections write or checkpoint at once
+(https://sqlite.org/wal.html#walresetbug), and Python ships older ones.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import sqlite_utils
+
+from ..errors import ArchiveError, CatalogMissing, NewerFormat, StorageError
+from ..model import from_utc_text, utc_text
+
+FORMAT = 1
+APPLICATION_ID = 0x424C4B41  # "BLKA", shown by `file catalog.db`
+WRITER_WAITS = 60.0  # seconds, for another writer's short transaction
+READER_WAITS = 10.0
+
+
+def schema() -> str:
+    """The text of schema.sql: in the package (wheel), or beside it (checkout, sdist, editable)."""
+    package = Path(__file__).parent.parent
+    inside = package / "schema.sql"
+    return (inside if inside.is_file() else package.parent / "schema.sql").read_text(encoding="utf-8")
+
+
+@dataclass(frozen=True, slots=True)
+class Watermark:
+    """Where the next walk begins (``since``, Blink's clock, UTC), and when the last full one ended."""
+
+    since: datetime | None
+    full_walk_at: datetime | None
+
+
+@contextlib.contextmanager
+def catalog_errors(path: Path | str) -> Iterator[None]:
+    """Translate SQLite's errors about the file itself; an error in SQL is ours, and passes through."""
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        match getattr(error, "sqlite_errorcode", 0) & 0xFF:
+            case sqlite3.SQLITE_FULL:
+                what = "the disk is full. Free some space and run it again"
+            case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_PERM:
+                what = "it is not writable or cannot be opened. Check the disk, its mount and permissions"
+            case sqlite3.SQLITE_IOERR:
+                what = f"the disk failed ({error}). Check it"
+            case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
+                raise ArchiveError(
+                    f"The catalog {path} is damaged ({error}). The clips in the folder are not: put back a "
+                    "copy of the catalog, and the next sync brings it up to date."
+                ) from error
+            case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+                raise ArchiveError(
+                    f"The catalog {path} stayed locked by another program. Close what has it open for "
+                    "writing and run it again."
+                ) from error
+            case _:
+                raise
+        raise StorageError(f"The catalog {path} could not be used: {what}.") from error
+
+
+class Catalog:
+    """One open catalog. ``db`` is for the modules of this room; others call their functions."""
+
+    def __init__(self, connection: sqlite3.Connection, *, path: Path | str, writable: bool) -> None:
+        connection.isolation_level = None  # transactions are begun and ended by `transaction` alone
+        self.path = path
+        self.writable = writable
+        self.db = sqlite_utils.Database(connection, recursive_triggers=False, execute_plugins=False)
+
+    @classmethod
+    def create(cls, path: Path, *, uuid: str, account_id: int, now: datetime) -> Catalog:
+        """A new catalog with its one ``archive`` row. A file left empty by a crash is filled."""
+        with catalog_errors(path):
+            catalog = cls(_connect(path, mode="rwc"), path=path, writable=True)
+            catalog._set_pragmas()
+            catalog._fill(uuid=uuid, account_id=account_id, now=now)
+            return catalog
+
+    @classmethod
+    def scratch(cls, *, account_id: int, now: datetime) -> Catalog:
+        """An empty catalog in a temporary file of SQLite's own, for a dry run; gone when closed."""
+        catalog = cls(sqlite3.connect("", check_same_thread=False), path="(scratch)", writable=True)
+        catalog._fill(uuid="", account_id=account_id, now=now)
+        return catalog
+
+    @classmethod
+    def open(cls, path: Path) -> Catalog:
+        """Open for writing. Raises `CatalogMissing`, `NewerFormat`, `ArchiveError`, `StorageError`."""
+        _check_exists(path)
+        with catalog_errors(path):
+            catalog = cls(_connect(path, mode="rw"), path=path, writable=True)
+            catalog._check_format()
+            catalog._set_pragmas()
+            return catalog
+
+    @classmethod
+    def read(cls, path: Path) -> Catalog:
+        """Open for reading: read-write with ``query_only`` (so that a crash's hot journal can be
+        rolled back), or really read-only on a disk that is."""
+        _check_exists(path)
+        with catalog_errors(path):
+            try:
+                catalog = cls(_connect(path, mode="rw", wait=READER_WAITS), path=path, writable=False)
+                catalog.db.execute("PRAGMA query_only = ON")
+                catalog._check_format()
+            except sqlite3.OperationalError:
+                catalog = cls(_connect(path, mode="ro", wait=READER_WAITS), path=path, writable=False)
+                catalog._check_format()
+            return catalog
+
+    def copy(self) -> Catalog:
+        """A temporary copy to try things on, as `scratch`."""
+        connection = sqlite3.connect("", check_same_thread=False)
+        self.db.conn.backup(connection)
+        return Catalog(connection, path="(scratch)", writable=True)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self.db.close()
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing, durable when it ends. Raises `StorageError` when the disk refuses."""
+        with catalog_errors(self.path):
+            self.db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self.db.execute("COMMIT")
+            except BaseException:
+                if self.db.conn.in_transaction:
+                    self.db.execute("ROLLBACK")
+                raise
+
+    def rows(self, sql: str, parameters: Sequence[Any] | dict[str, Any] = ()) -> list[dict[str, Any]]:
+        """All rows of a SELECT, as dicts."""
+        with catalog_errors(self.path):
+            return list(self.db.query(sql, parameters))
+
+    def value(self, sql: str, parameters: Sequence[Any] | dict[str, Any] = ()) -> Any:
+        """The first column of the first row; None where there is no row."""
+        with catalog_errors(self.path):
+            row = self.db.execute(sql, parameters).fetchone()
+            return None if row is None else row[0]
+
+    # what is written once a run
+
+    def begin_run(self, command: str, *, now: datetime) -> int:
+        """A new row in ``runs``; its id."""
+        with self.transaction():
+            self.db.execute("INSERT INTO runs (command, started_at) VALUES (?, ?)", (command, utc_text(now)))
+            return int(self.value("SELECT last_insert_rowid()"))
+
+    def end_run(self, run: int, *, exit_code: int, summary: dict[str, Any], now: datetime) -> None:
+        """Write down how the run ended."""
+        with self.transaction():
+            self.db.execute(
+                "UPDATE runs SET ended_at = ?, exit_code = ?, summary = ? WHERE id = ?",
+                (utc_text(now), exit_code, json.dumps(summary), run),
+            )
+
+    def watermark(self) -> Watermark:
+        """The cloud's watermark; empty before the first finished walk."""
+        for row in self.rows("SELECT since, full_walk_at FROM watermarks WHERE name = 'cloud'"):
+            return Watermark(
+                since=from_utc_text(row["since"]) if row["since"] else None,
+                full_walk_at=from_utc_text(row["full_walk_at"]) if row["full_walk_at"] else None,
+            )
+        return Watermark(None, None)
+
+    def set_watermark(self, watermark: Watermark) -> None:
+        """Move the cloud's watermark."""
+        times = [utc_text(t) if t else None for t in (watermark.since, watermark.full_walk_at)]
+        with self.transaction():
+            self.db.execute("INSERT OR REPLACE INTO watermarks VALUES ('cloud', ?, ?)", times)
+
+    def add_event(
+        self,
+        kind: str,
+        *,
+        at: datetime,
+        clip_id: int | None = None,
+        run: int | None = None,
+        detail: dict[str, Any] | None = None,
+    ) -> None:
+        """A row in ``events``; within the caller's transaction."""
+        self.db.execute(
+            "INSERT INTO events (at, kind, clip_id, run_id, detail) VALUES (?, ?, ?, ?, ?)",
+            (utc_text(at), kind, clip_id, run, json.dumps(detail) if detail else None),
+        )
+
+    # opening
+
+    def _check_format(self) -> None:
+        found = self.value("PRAGMA user_version")
+        if found > FORMAT:
+            raise NewerFormat(
+                f"The catalog {self.path} has format {found}; this version knows up to {FORMAT}. "
+                "Update blink-archive; nothing was changed."
+            )
+        if found == 0:
+            raise CatalogMissing(f"{self.path} is not a catalog of blink-archive. Check --catalog.")
+
+    def _set_pragmas(self) -> None:
+        for pragma, setting, expected in (
+            ("journal_mode", "TRUNCATE", "truncate"),
+            ("synchronous", "EXTRA", 3),
+            ("foreign_keys", "ON", 1),
+        ):
+            self.db.execute(f"PRAGMA {pragma} = {setting}").fetchall()
+            if (found := self.value(f"PRAGMA {pragma}")) != expected:
+                raise ArchiveError(
+                    f"SQLite would not set {pragma} to {setting} for {self.path} (it is {found}); without it "
+                    "a power cut could lose rows. Close other programs that have the catalog open."
+                )
+
+    def _fill(self, *, uuid: str, account_id: int, now: datetime) -> None:
+        with self.transaction():
+            for statement in _statements(schema()):
+                self.db.execute(statement)
+            self.db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            self.db.execute(f"PRAGMA user_version = {FORMAT}")
+            self.db.execute("INSERT INTO accounts (id) VALUES (?)", (account_id,))
+            self.db.execute(
+                "INSERT INTO archive VALUES (1, ?, ?, ?, ?)", (uuid, account_id, FORMAT, utc_text(now))
+            )
+            self.add_event("created", at=now)
+
+
+def _connect(path: Path, *, mode: str, wait: float = WRITER_WAITS) -> sqlite3.Connection:
+    # One thread at a time uses a connection; the fetch pass commits from a thread of its own.
+    return sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode={mode}", uri=True, timeout=wait, check_same_thread=False
+    )
+
+
+def _check_exists(path: Path) -> None:
+    try:
+        found = path.is_file()
+    except OSError as error:
+        raise StorageError(f"The catalog {path} cannot be reached: {error.strerror}.") from error
+    if not found:
+        raise CatalogMissing(
+            f"There is no catalog at {path}. The clips in the folder are safe; put back a copy of the "
+            "catalog, or name the right one with --catalog."
+        )
+
+
+def _statements(script: str) -> Iterator[str]:
+    """Split a script into statements: `executescript` would commit, and end the transaction."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""

@@ -1,0 +1,81 @@
+"""``SHA256SUMS`` and ``clips.json`` of each day: what lets the folder stand without the program."""
+
+from __future__ import annotations
+
+import json
+import posixpath
+from collections.abc import Iterator
+from typing import Any
+
+from . import layout
+from .catalog import FORMAT, Catalog
+from .store import Store
+
+# The day's own name is said once at its top, `raw` becomes `item`, and ids of rows mean nothing outside.
+_LEFT_OUT = {"id", "raw", "local_day", "archived_run"}
+
+
+def write_dirty_days(catalog: Catalog, store: Store) -> int:
+    """Write anew what changed since a day's files were last written; how many days that were.
+
+    A day stays dirty until its files are durable, so a run that dies leaves the rest to the next one.
+    """
+    days = [row["local_day"] for row in catalog.rows("SELECT local_day FROM dirty_days ORDER BY local_day")]
+    for start in range(0, len(days), 50):
+        batch = days[start : start + 50]
+        for day in batch:
+            write_day(catalog, store, day)
+        with catalog.transaction():
+            for day in batch:
+                catalog.db.execute("DELETE FROM dirty_days WHERE local_day = ?", (day,))
+    return len(days)
+
+
+def write_day(catalog: Catalog, store: Store, day: str) -> None:
+    """Write one day's files, or remove ``SHA256SUMS`` where there is nothing left to list."""
+    folder = layout.day_folder(day)
+    clips = catalog.rows("SELECT * FROM clips WHERE local_day = ? ORDER BY created_at, id", (day,))
+    store.write_text(f"{folder}/{layout.CLIPS_JSON}", _clips_json(catalog, day, clips))
+    sums = "".join(f"{sha256}  {posixpath.relpath(path, folder)}\n" for path, sha256 in files(clips))
+    if sums:
+        store.write_text(f"{folder}/{layout.SHA256SUMS}", sums)
+    else:
+        store.remove(f"{folder}/{layout.SHA256SUMS}")
+
+
+def files(clips: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
+    """(path, sha256) of every file that these rows of ``clips`` say is here."""
+    for clip in clips:
+        if clip["local_removed_at"] is None:
+            if clip["sha256"]:
+                yield clip["path"], clip["sha256"]
+            if clip["thumbnail_sha256"]:
+                yield clip["thumbnail_path"], clip["thumbnail_sha256"]
+
+
+def _clips_json(catalog: Catalog, day: str, clips: list[dict[str, Any]]) -> str:
+    """One clip a line: quick to write, and `grep` and `diff` are of use."""
+    events: dict[int, list[dict[str, Any]]] = {}
+    for event in catalog.rows(
+        """
+        SELECT clip_id, at, kind, detail FROM events
+        WHERE clip_id IN (SELECT id FROM clips WHERE local_day = ?) ORDER BY id
+        """,
+        (day,),
+    ):
+        entry = {"at": event["at"], "kind": event["kind"]}
+        if event["detail"]:
+            entry["detail"] = json.loads(event["detail"])
+        events.setdefault(event["clip_id"], []).append(entry)
+    lines = [
+        json.dumps(
+            {name: value for name, value in clip.items() if value is not None and name not in _LEFT_OUT}
+            | {"item": json.loads(clip["raw"]), "events": events.get(clip["id"], [])},
+            ensure_ascii=False,
+        )
+        .encode("utf-8", "backslashreplace")
+        .decode()
+        for clip in clips
+    ]
+    head = json.dumps({"format": FORMAT, "day": day})[:-1]
+    return f'{head}, "clips": [\n' + ",\n".join(lines) + "\n]}\n"

@@ -1,0 +1,292 @@
+"""What Blink said, into the catalog: the homescreen, the pages of the feed, tombstones, losses.
+
+Only metadata is written here. A clip that has its hash is touched by nothing that Blink lists
+later, but for `updated_at`, `watched_now` and the tombstone.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from ..model import Homescreen, MediaItem, utc_text
+from . import layout
+from .catalog import Catalog
+
+PARTIAL_WAIT = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What one page brought: how many rows are new, and what is wrong with which new entries."""
+
+    new: int
+    problems: tuple[tuple[str, str], ...]
+
+
+def start_account(catalog: Catalog) -> None:
+    """Begin the account of a run: it counts the rows that are in the queue now, and those that
+    `record_page` will see (design.md, "The sum")."""
+    catalog.db.execute("CREATE TEMP TABLE counted (clip_id INTEGER PRIMARY KEY, listed INTEGER NOT NULL)")
+    catalog.db.execute("INSERT INTO counted SELECT id, 0 FROM clips INDEXED BY clips_queue WHERE " + IN_QUEUE)
+
+
+IN_QUEUE = "sha256 IS NULL AND remote_deleted_at IS NULL AND gone_at IS NULL AND excluded_at IS NULL"
+
+
+def record_homescreen(catalog: Catalog, home: Homescreen, *, now: datetime) -> None:
+    """Upsert networks, sync modules and cameras; one that is no longer listed stays as it was."""
+    seen = utc_text(now)
+    account = catalog.value("SELECT account_id FROM archive")
+    with catalog.transaction():
+        catalog.db.execute(
+            "UPDATE accounts SET auto_delete_days = coalesce(?, auto_delete_days), seen_at = ? WHERE id = ?",
+            (home.auto_delete_days, seen, account),
+        )
+        for network in home.networks:
+            _upsert(
+                catalog,
+                "networks",
+                id=network.id,
+                account_id=account,
+                name=_text(network.name),
+                time_zone=_text(network.time_zone),
+                armed=network.armed,
+                seen_at=seen,
+                raw=_json(network.raw),
+            )
+        known = {network.id for network in home.networks}
+        for module in home.sync_modules:
+            _upsert(
+                catalog,
+                "sync_modules",
+                id=module.id,
+                network_id=module.network_id if module.network_id in known else None,
+                name=_text(module.name),
+                type=_text(module.type),
+                serial=_text(module.serial),
+                status=_text(module.status),
+                fw_version=_text(module.fw_version),
+                local_storage_status=_text(module.local_storage_status),
+                seen_at=seen,
+                raw=_json(module.raw),
+            )
+        for camera in home.cameras:
+            _upsert(
+                catalog,
+                "cameras",
+                id=camera.id,
+                network_id=camera.network_id if camera.network_id in known else None,
+                family=camera.family,
+                name=_text(camera.name),
+                type=_text(camera.type),
+                serial=_text(camera.serial),
+                status=_text(camera.status),
+                enabled=camera.enabled,
+                battery=_text(camera.battery),
+                fw_version=_text(camera.fw_version),
+                seen_at=seen,
+                raw=_json(camera.raw),
+            )
+
+
+def network_zones(catalog: Catalog) -> dict[int, str]:
+    """The IANA zone of each network, by Blink's id."""
+    return {row["id"]: row["time_zone"] for row in catalog.rows("SELECT id, time_zone FROM networks")}
+
+
+def record_page(
+    catalog: Catalog, items: Sequence[MediaItem], *, zones: Mapping[int, str], now: datetime
+) -> Recorded:
+    """Record every entry of one page in one transaction, whatever it holds.
+
+    ``zones`` are the networks' zones, for clips whose own is missing or unknown.
+    """
+    known = _known(catalog, [item.key for item in items])
+    problems: list[tuple[str, str]] = []
+    new = 0
+    with catalog.transaction():
+        for item in items:
+            row = known.get(item.key)
+            if row is None:
+                row = _insert(catalog, item, zones=zones, now=now)
+                known[item.key] = row
+                new += 1
+                if row["problem"]:
+                    problems.append((item.key, row["problem"]))
+            elif item.deleted:
+                _bury(catalog, row, item, now=now)
+            elif row["sha256"]:
+                _touch(catalog, row, item, now=now)
+            else:
+                _renew(catalog, row, item, now=now)
+            catalog.db.execute(
+                "INSERT INTO counted VALUES (?, 1) ON CONFLICT (clip_id) DO UPDATE SET listed = 1",
+                (row["id"],),
+            )
+    return Recorded(new=new, problems=tuple(problems))
+
+
+def record_losses(catalog: Catalog, *, run: int, now: datetime) -> int:
+    """After a full walk: what waits here, was not listed by it, and cannot be had, is gone.
+
+    "Cannot be had" is Blink's own 404, or an entry that never had a path and is listed no more.
+    Returns how many are newly gone. If one is ever listed alive again, it returns to the queue.
+    """
+    days = catalog.value("SELECT auto_delete_days FROM accounts, archive WHERE accounts.id = account_id")
+    horizon = utc_text(now - timedelta(days=days)) if days else ""
+    gone = catalog.rows(
+        f"""
+        SELECT id, created_at, local_day FROM clips LEFT JOIN counted ON clip_id = id
+        WHERE {IN_QUEUE} AND origin = 'cloud' AND coalesce(listed, 0) = 0
+          AND (not_found_at IS NOT NULL OR media IS NULL)
+        """
+    )
+    with catalog.transaction():
+        for row in gone:
+            reason = "expired at Blink" if row["created_at"] < horizon else "no longer listed at Blink"
+            _mark_gone(catalog, row, reason=reason, run=run, now=now)
+    return len(gone)
+
+
+def mark_dirty(catalog: Catalog, local_day: str) -> None:
+    """The day's ``clips.json`` and ``SHA256SUMS`` have to be written anew; in the caller's transaction."""
+    catalog.db.execute("INSERT OR IGNORE INTO dirty_days VALUES (?)", (local_day,))
+
+
+def _known(catalog: Catalog, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
+    rows = catalog.rows(
+        """
+        SELECT id, origin_key, sha256, updated_at, watched_now, local_day, partial, media, problem, gone_at,
+               remote_deleted_at, excluded_at
+        FROM clips WHERE origin = 'cloud' AND origin_key IN (SELECT value FROM json_each(?))
+        """,
+        (json.dumps(keys),),
+    )
+    return {row["origin_key"]: row for row in rows}
+
+
+def _insert(catalog: Catalog, item: MediaItem, *, zones: Mapping[int, str], now: datetime) -> dict[str, Any]:
+    created_at = item.created_at or item.updated_at or now
+    local, zone = layout.local_time(created_at, item.time_zone, zones.get(item.network_id or 0))
+    problems = list(item.problems)
+    if item.time_zone and layout.zone(item.time_zone) is None:
+        problems.append(f"unknown time zone {item.time_zone!r}, filed by {zone}")
+    updated = utc_text(item.updated_at) if item.updated_at else None
+    row = {
+        "origin": "cloud",
+        "origin_key": item.key,
+        "created_at": utc_text(created_at),
+        "time_zone": zone,
+        "created_local": local.isoformat(timespec="seconds"),
+        "local_day": f"{local:%Y-%m-%d}",
+        "watched": item.watched,
+        "problem": _text("; ".join(problems)) or None,
+        "first_seen_at": utc_text(now),
+        "path": layout.clip_path(local, camera=item.device_name, key=item.key),
+        "remote_deleted_at": (updated or utc_text(now)) if item.deleted else None,
+        "sha256": None,
+        "gone_at": None,
+        "excluded_at": None,
+        **_metadata(item, now=now),
+    }
+    columns = ", ".join(row)
+    cursor = catalog.db.execute(
+        f"INSERT INTO clips ({columns}) VALUES ({', '.join('?' * len(row))})",
+        list(row.values()),
+    )
+    mark_dirty(catalog, row["local_day"])
+    return {"id": cursor.lastrowid, **row}
+
+
+def _metadata(item: MediaItem, *, now: datetime) -> dict[str, Any]:
+    """The columns that every listing of a clip without a file renews."""
+    return {
+        "updated_at": utc_text(item.updated_at) if item.updated_at else None,
+        "network_id": item.network_id,
+        "network_name": _text(item.network_name),
+        "camera_id": item.device_id,
+        "camera_name": _text(item.device_name),
+        "device_type": _text(item.device_type),
+        "type": _text(item.type),
+        "source": _text(item.source),
+        "watched_now": item.watched,
+        "partial": item.partial,
+        "media": _text(item.media),
+        "thumbnail": _text(item.thumbnail),
+        "metadata": None if item.metadata is None else _json(item.metadata),
+        "raw": _json(item.raw),
+        "listed_at": utc_text(now),
+        "next_try_at": utc_text(now + PARTIAL_WAIT) if item.partial else None,
+    }
+
+
+def _renew(catalog: Catalog, row: dict[str, Any], item: MediaItem, *, now: datetime) -> None:
+    """A clip that has no file yet is listed alive: take all that Blink says of it now."""
+    renewed = _metadata(item, now=now) | {"gone_at": None, "gone_reason": None, "remote_deleted_at": None}
+    if bool(row["partial"]) == item.partial:
+        del renewed["next_try_at"]  # the ten minutes count from its first sighting as partial
+    if row["gone_at"]:
+        renewed["not_found_at"] = None  # to be lost again it takes a new 404
+    if not item.problems and not row["media"]:
+        renewed["problem"] = None
+    _update(catalog, row, renewed)
+
+
+def _touch(catalog: Catalog, row: dict[str, Any], item: MediaItem, *, now: datetime) -> None:
+    """An archived clip is listed again."""
+    updated = utc_text(item.updated_at) if item.updated_at else row["updated_at"]
+    if (updated, item.watched, None) == (row["updated_at"], row["watched_now"], row["remote_deleted_at"]):
+        return
+    changes = {"updated_at": updated, "watched_now": item.watched, "remote_deleted_at": None}
+    _update(catalog, row, changes | {"listed_at": utc_text(now)})
+
+
+def _bury(catalog: Catalog, row: dict[str, Any], item: MediaItem, *, now: datetime) -> None:
+    """A tombstone for a clip that was seen alive. One that was not archived in time is a loss."""
+    if row["remote_deleted_at"]:
+        return
+    at = utc_text(item.updated_at or now)
+    _update(catalog, row, {"remote_deleted_at": at, "updated_at": at, "listed_at": utc_text(now)})
+    row["remote_deleted_at"] = at  # a page that shifted can hold it twice
+    if row["sha256"] is None and row["gone_at"] is None and row["excluded_at"] is None:
+        _mark_gone(catalog, row, reason="deleted at Blink", run=None, now=now)
+
+
+def _mark_gone(
+    catalog: Catalog, row: Mapping[str, Any], *, reason: str, run: int | None, now: datetime
+) -> None:
+    at = utc_text(now)
+    catalog.db.execute("UPDATE clips SET gone_at = ?, gone_reason = ? WHERE id = ?", (at, reason, row["id"]))
+    catalog.add_event("gone", at=now, clip_id=row["id"], run=run, detail={"reason": reason})
+    mark_dirty(catalog, row["local_day"])
+
+
+def _update(catalog: Catalog, row: Mapping[str, Any], changes: Mapping[str, Any]) -> None:
+    assignments = ", ".join(f"{column} = ?" for column in changes)
+    catalog.db.execute(
+        f"UPDATE clips SET {assignments} WHERE id = ?",
+        [*changes.values(), row["id"]],
+    )
+    mark_dirty(catalog, row["local_day"])
+
+
+def _upsert(catalog: Catalog, table: str, **row: Any) -> None:
+    columns, marks = ", ".join(row), ", ".join("?" * len(row))
+    renew = ", ".join(f"{column} = excluded.{column}" for column in row if column != "id")
+    catalog.db.execute(
+        f"INSERT INTO {table} ({columns}) VALUES ({marks}) ON CONFLICT (id) DO UPDATE SET {renew}",
+        list(row.values()),
+    )
+
+
+def _text(value: str | None) -> str | None:
+    """Half a surrogate pair is legal in JSON and not in SQLite: written as an escape."""
+    return None if value is None else value.encode("utf-8", "backslashreplace").decode()
+
+
+def _json(value: Mapping[str, Any] | Iterable[Any]) -> str:
+    return json.dumps(value, ensure_ascii=False).encode("utf-8", "backslashreplace").decode()

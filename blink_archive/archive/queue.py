@@ -1,0 +1,241 @@
+"""The catalog as the only queue: what waits to be fetched, what was, and the account of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from ..model import from_utc_text, utc_text
+from .catalog import Catalog
+from .feed import IN_QUEUE, mark_dirty
+from .filters import Filter, where
+from .store import Kept
+
+_PAGE = 500  # rows of the queue held in memory at a time
+_FIRST_WAIT = timedelta(minutes=10)
+_LONGEST_WAIT = timedelta(hours=6)
+
+_THUMBNAIL_WAITS = (
+    "sha256 IS NOT NULL AND thumbnail IS NOT NULL AND thumbnail_sha256 IS NULL "
+    "AND thumbnail_missing_at IS NULL AND remote_deleted_at IS NULL AND local_removed_at IS NULL "
+    "AND archived_at < :now"  # those of this run have just been tried
+)
+_READY = f"{IN_QUEUE} AND (partial = 0 OR attempts > 0 OR next_try_at <= :now)"
+
+
+@dataclass(frozen=True, slots=True)
+class QueuedClip:
+    """A clip that waits for its file (``archived`` False), or only for its thumbnail.
+
+    ``media`` and ``thumbnail`` are paths at Blink, ``path`` where the file is or is to be.
+    """
+
+    id: int
+    key: str
+    camera: str | None
+    created_at: datetime
+    local_day: str
+    media: str | None
+    thumbnail: str | None
+    path: str
+    archived: bool
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """A file of the archive: where, how long in bytes, and its SHA-256."""
+
+    kept: Kept
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class SavedClip:
+    """A clip's MP4; ``duration`` in seconds; ``unproven`` says why it could not be proven whole."""
+
+    file: Saved
+    duration: float | None
+    unproven: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one queued clip: each part has its own fact, and None where it was not tried.
+
+    ``failure`` is the reason why the clip waits on; ``not_found``: Blink answered that there is none.
+    ``thumbnail`` is its file, "missing" for Blink's 404, or None with ``thumbnail_failure``.
+    """
+
+    clip: QueuedClip
+    saved: SavedClip | None = None
+    failure: str | None = None
+    not_found: bool = False
+    thumbnail: Saved | None = None
+    thumbnail_missing: bool = False
+    thumbnail_failure: str | None = None
+
+
+def waiting(
+    catalog: Catalog, wanted: Filter, *, now: datetime, archived: bool = False
+) -> Iterator[QueuedClip]:
+    """The queue, oldest first, since those expire first; young partial clips are left out.
+
+    ``archived``: instead the clips archived before ``now`` that wait for their thumbnails. Reads a page
+    at a time: between pages the catalog may be written to.
+    """
+    condition, parameters = where(catalog, wanted)
+    queue = _THUMBNAIL_WAITS if archived else _READY
+    parameters |= {"now": utc_text(now), "at": "", "id": 0, "page": _PAGE}
+    while True:
+        rows = catalog.rows(
+            f"""
+            SELECT id, origin_key, camera_name, created_at, local_day, media, thumbnail, path, attempts
+            FROM clips
+            WHERE {queue} AND {condition} AND (created_at, id) > (:at, :id)
+            ORDER BY created_at, id LIMIT :page
+            """,
+            parameters,
+        )
+        for row in rows:
+            yield QueuedClip(
+                id=row["id"],
+                key=row["origin_key"],
+                camera=row["camera_name"],
+                created_at=from_utc_text(row["created_at"]),
+                local_day=row["local_day"],
+                media=row["media"],
+                thumbnail=row["thumbnail"],
+                path=row["path"],
+                archived=archived,
+                attempts=row["attempts"],
+            )
+        if len(rows) < _PAGE:
+            return
+        parameters |= {"at": rows[-1]["created_at"], "id": rows[-1]["id"]}
+
+
+def waiting_count(catalog: Catalog, wanted: Filter, *, now: datetime, archived: bool = False) -> int:
+    """How many `waiting` will yield."""
+    condition, parameters = where(catalog, wanted)
+    queue = _THUMBNAIL_WAITS if archived else _READY
+    return int(
+        catalog.value(
+            f"SELECT count(*) FROM clips WHERE {queue} AND {condition}",
+            parameters | {"now": utc_text(now)},
+        )
+    )
+
+
+def record_outcomes(catalog: Catalog, outcomes: Sequence[Outcome], *, run: int, now: datetime) -> None:
+    """Commit a batch in one transaction. The files and their directories are durable by now."""
+    with catalog.transaction():
+        for outcome in outcomes:
+            changes: dict[str, Any] = {}
+            if outcome.saved:
+                changes |= _archived(catalog, outcome, outcome.saved, run=run, now=now)
+            elif outcome.failure is not None:
+                changes |= _waits_on(outcome, now=now)
+            changes |= _thumbnail(catalog, outcome, run=run, now=now)
+            assignments = ", ".join(f"{column} = ?" for column in changes)
+            catalog.db.execute(
+                f"UPDATE clips SET {assignments} WHERE id = ?",
+                [*changes.values(), outcome.clip.id],
+            )
+            mark_dirty(catalog, outcome.clip.local_day)
+
+
+def _archived(
+    catalog: Catalog, outcome: Outcome, saved: SavedClip, *, run: int, now: datetime
+) -> dict[str, Any]:
+    at = utc_text(now)
+    kept = saved.file.kept
+    detail: dict[str, Any] = {"path": kept.path, "bytes": saved.file.bytes, "sha256": saved.file.sha256}
+    if saved.unproven:
+        detail["unproven"] = saved.unproven
+    catalog.add_event(
+        "adopted" if kept.adopted else "archived", at=now, clip_id=outcome.clip.id, run=run, detail=detail
+    )
+    _clash(catalog, kept, outcome.clip, run=run, now=now)
+    return {
+        "path": kept.path,
+        "bytes": saved.file.bytes,
+        "sha256": saved.file.sha256,
+        "duration": saved.duration,
+        "unproven": saved.unproven,
+        "archived_at": at,
+        "archived_run": run,
+        "partial": 0,
+        "last_error": None,
+        "next_try_at": None,
+        "not_found_at": None,
+    }
+
+
+def _waits_on(outcome: Outcome, *, now: datetime) -> dict[str, Any]:
+    attempts = outcome.clip.attempts + 1
+    wait = min(_FIRST_WAIT * 2 ** min(attempts - 1, 10), _LONGEST_WAIT)
+    changes = {
+        "attempts": attempts,
+        "last_error": outcome.failure,
+        "next_try_at": utc_text(now + wait),
+    }
+    if outcome.not_found:
+        changes["not_found_at"] = utc_text(now)
+    return changes
+
+
+def _thumbnail(catalog: Catalog, outcome: Outcome, *, run: int, now: datetime) -> dict[str, Any]:
+    at = utc_text(now)
+    if outcome.thumbnail:
+        kept = outcome.thumbnail.kept
+        _clash(catalog, kept, outcome.clip, run=run, now=now)
+        return {
+            "thumbnail_path": kept.path,
+            "thumbnail_bytes": outcome.thumbnail.bytes,
+            "thumbnail_sha256": outcome.thumbnail.sha256,
+            "thumbnail_archived_at": at,
+            "thumbnail_error": None,
+        }
+    if outcome.thumbnail_missing:
+        return {"thumbnail_missing_at": at, "thumbnail_error": None}
+    return {"thumbnail_error": outcome.thumbnail_failure}
+
+
+def _clash(catalog: Catalog, kept: Kept, clip: QueuedClip, *, run: int, now: datetime) -> None:
+    if kept.clash:
+        catalog.add_event(
+            "clash", at=now, clip_id=clip.id, run=run, detail={"path": kept.clash, "instead": kept.path}
+        )
+
+
+def account(catalog: Catalog, wanted: Filter, *, run: int, began: datetime) -> dict[str, int]:
+    """The sum (design.md): each row that this run listed or found in the queue, counted once.
+
+    The keys but ``listed`` and ``newly_gone`` are the parts, and add up to ``counted``.
+    """
+    condition, parameters = where(catalog, wanted)
+    rows = catalog.rows(
+        f"""
+        SELECT
+          count(*) AS counted,
+          total(listed) AS listed,
+          total(status = 'archived' AND now) AS archived_now,
+          total(status = 'archived' AND NOT now) AS archived_before,
+          total(status = 'deleted') AS deleted,
+          total(status = 'gone') AS gone,
+          total(status = 'gone' AND newly) AS newly_gone,
+          total(status = 'excluded' OR (status = 'waiting' AND NOT matches)) AS excluded,
+          total(status = 'waiting' AND matches) AS waiting
+        FROM (
+          SELECT listed, clips_view.status, clips.archived_run IS :run AS now,
+                 clips.gone_at >= :began AS newly, coalesce({condition}, 0) AS matches
+          FROM counted JOIN clips ON clips.id = clip_id JOIN clips_view ON clips_view.id = clip_id
+        )
+        """,
+        parameters | {"run": run, "began": utc_text(began)},
+    )
+    return {name: int(value) for name, value in rows[0].items()}

@@ -1,0 +1,151 @@
+"""Questions to the catalog: clips by filter, one clip whole, how the archive stands, anybody's SQL."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from datetime import UTC, datetime
+from pathlib import PurePath
+from typing import Any
+
+from ..errors import UsageError
+from .catalog import Catalog
+from .feed import IN_QUEUE
+from .filters import Filter, where
+
+_COLUMNS = ", ".join(
+    f"clips_view.{name}"
+    for name in (
+        "clip", "recorded", "network", "camera", "source", "status", "reason", "duration", "bytes",
+        "path", "thumbnail", "sha256",
+    )
+)  # fmt: skip
+# Pragmas that only tell; with an argument, most would change something.
+_TELLING_PRAGMAS = {
+    "table_info",
+    "table_xinfo",
+    "table_list",
+    "index_list",
+    "index_info",
+    "index_xinfo",
+    "foreign_key_list",
+    "integrity_check",
+    "quick_check",
+    "foreign_key_check",
+}
+_SILENT_PRAGMAS = {
+    "user_version",
+    "application_id",
+    "schema_version",
+    "page_count",
+    "page_size",
+    "freelist_count",
+    "journal_mode",
+    "encoding",
+    "compile_options",
+    "database_list",
+    "function_list",
+    "collation_list",
+}
+
+
+def list_clips(catalog: Catalog, wanted: Filter, *, limit: int | None = None) -> list[dict[str, Any]]:
+    """Rows of ``clips_view``, oldest first; with ``limit`` the newest so many of them."""
+    condition, parameters = where(catalog, wanted)
+    order = "" if limit is None else "DESC LIMIT :limit"
+    rows = catalog.rows(
+        f"SELECT {_COLUMNS} FROM clips JOIN clips_view USING (id) "
+        f"WHERE {condition} ORDER BY clips.created_at {order}",
+        parameters | {"limit": limit},
+    )
+    return rows if limit is None else rows[::-1]
+
+
+def find_clip(catalog: Catalog, name: str) -> dict[str, Any]:
+    """All columns of one clip, by Blink's id or by its file's name or path; `UsageError` if unknown."""
+    file = PurePath(name).name
+    rows = catalog.rows("SELECT * FROM clips WHERE origin_key = ?", (name,)) or (
+        catalog.rows(
+            "SELECT * FROM clips WHERE path LIKE ? OR thumbnail_path LIKE ?", (f"%/{file}", f"%/{file}")
+        )
+        if file.endswith((".mp4", ".jpg"))
+        else []
+    )
+    if not rows:
+        raise UsageError(f"The catalog knows no clip {name!r}. `blink-archive ls` shows their ids.")
+    return rows[0]
+
+
+def describe_clip(catalog: Catalog, name: str) -> dict[str, Any]:
+    """One clip with its status in words, Blink's own entry, and its events."""
+    clip = find_clip(catalog, name)
+    view = catalog.rows("SELECT status, reason FROM clips_view WHERE id = ?", (clip["id"],))[0]
+    events = catalog.rows("SELECT at, kind, detail FROM events WHERE clip_id = ? ORDER BY id", (clip["id"],))
+    for event in events:
+        event["detail"] = json.loads(event["detail"]) if event["detail"] else None
+    facts = {name: value for name, value in clip.items() if value is not None and name not in ("id", "raw")}
+    return {**view, **facts, "item": json.loads(clip["raw"]), "events": events}
+
+
+def status(catalog: Catalog) -> dict[str, Any]:
+    """How the archive stands: clips and bytes by status, watermark, the last run."""
+    states = {
+        row["status"]: {"clips": row["clips"], "bytes": row["bytes"]}
+        for row in catalog.rows(
+            "SELECT status, count(*) AS clips, coalesce(sum(bytes), 0) AS bytes "
+            "FROM clips_view GROUP BY status"
+        )
+    }
+    runs = catalog.rows(
+        "SELECT id, command, started_at, ended_at, exit_code FROM runs ORDER BY id DESC LIMIT 1"
+    )
+    mark = catalog.watermark()
+    return {
+        "account": catalog.value("SELECT account_id FROM archive"),
+        "clips": states,
+        "unproven": catalog.value("SELECT count(*) FROM clips WHERE unproven IS NOT NULL"),
+        "failing": catalog.value(f"SELECT count(*) FROM clips WHERE {IN_QUEUE} AND last_error IS NOT NULL"),
+        "first_clip": catalog.value("SELECT min(created_local) FROM clips WHERE sha256 IS NOT NULL"),
+        "last_clip": catalog.value("SELECT max(created_local) FROM clips WHERE sha256 IS NOT NULL"),
+        "last_run": runs[0] if runs else None,
+        "watermark": _text(mark.since),
+        "full_walk_at": _text(mark.full_walk_at),
+    }
+
+
+def read_only(catalog: Catalog) -> None:
+    """From now on this connection answers questions and does nothing else, whatever it is asked."""
+    catalog.db.conn.set_authorizer(_authorize)
+
+
+def ask(catalog: Catalog, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """The columns and rows of one statement of a user's; `UsageError` with SQLite's words."""
+    read_only(catalog)
+    try:
+        cursor = catalog.db.conn.execute(sql)
+        rows = cursor.fetchall()
+    except (sqlite3.Error, sqlite3.Warning) as error:
+        if "not authorized" in str(error) or "prohibited" in str(error):
+            raise UsageError("A query may only read: this one would change or reach something.") from error
+        raise UsageError(
+            f"SQLite says: {error}. The tables are in schema.sql; clips_view is a start."
+        ) from error
+    if cursor.description is None:
+        raise UsageError("That is no question: write a SELECT.")
+    return [column[0] for column in cursor.description], rows
+
+
+def _authorize(action: int, first: str | None, second: str | None, *_: str | None) -> int:
+    match action:
+        case sqlite3.SQLITE_SELECT | sqlite3.SQLITE_READ | sqlite3.SQLITE_RECURSIVE:
+            return sqlite3.SQLITE_OK
+        case sqlite3.SQLITE_FUNCTION if second != "load_extension":
+            return sqlite3.SQLITE_OK
+        case sqlite3.SQLITE_PRAGMA if first in _TELLING_PRAGMAS or (first in _SILENT_PRAGMAS and not second):
+            return sqlite3.SQLITE_OK
+        case _:
+            return sqlite3.SQLITE_DENY
+
+
+def _text(moment: datetime | None) -> str | None:
+    return moment.astimezone(UTC).isoformat(timespec="seconds") if moment else None

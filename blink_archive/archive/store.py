@@ -1,0 +1,247 @@
+"""Bytes to disk, durably and in one order: the only place that writes files of the archive.
+
+A part is written and hashed in ``.incoming/``, fsynced, and gets its final name by a link that
+never overwrites; the directory is fsynced before the catalog says that the file is there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import shutil
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import BinaryIO
+
+from ..errors import StorageError
+from . import layout
+
+_NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS, errno.EACCES}
+_READ = 1 << 20
+
+
+@contextlib.contextmanager
+def storage_errors(what: str) -> Iterator[None]:
+    """Translate an `OSError` of the disk into `StorageError`, saying what could not be done."""
+    try:
+        yield
+    except OSError as error:
+        match error.errno:
+            case errno.ENOSPC | errno.EDQUOT:
+                why, advice = "the disk is full", "Free some space and run it again"
+            case errno.EROFS | errno.EACCES | errno.EPERM:
+                why, advice = "the disk or folder is not writable", "Check its mount and permissions"
+            case _:
+                why, advice = error.strerror or str(error), "Check the disk"
+        raise StorageError(f"Could not {what}: {why}. {advice}; what is archived is safe.") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A file under its final name: relative ``path``; ``adopted``: it was there already, byte for
+    byte; ``clash``: the path that it should have had and that other bytes hold."""
+
+    path: str
+    adopted: bool = False
+    clash: str | None = None
+
+
+@dataclass(slots=True)
+class Part:
+    """A file in ``.incoming/``: hashed and counted while it is written."""
+
+    path: Path
+    file: BinaryIO
+    length: int = 0
+    _hash: hashlib._Hash = field(default_factory=hashlib.sha256)
+
+    def write(self, chunk: bytes | bytearray) -> None:
+        """Append; raises `StorageError` when the disk is full or fails."""
+        rest = memoryview(chunk)
+        with storage_errors(f"write {self.path.name}"):
+            while rest:  # a write that fills the disk is short first, and fails next
+                rest = rest[self.file.write(rest) :]
+        self._hash.update(chunk)
+        self.length += len(chunk)
+
+    @property
+    def sha256(self) -> str:
+        """Hex digest of what was written so far."""
+        return self._hash.hexdigest()
+
+    def discard(self) -> None:
+        """Remove the part; harmless when it has its final name already."""
+        self.file.close()
+        self.path.unlink(missing_ok=True)
+
+
+class Store:
+    """The folder of one archive, ``root``. Its paths are relative, with ``/``."""
+
+    def __init__(self, root: Path, *, fsync: Callable[[int], None] = os.fsync) -> None:
+        self.root = root
+        self._fsync = fsync
+        self._parts = 0
+        self._known_folders = {root}
+        self._making_folders = threading.Lock()
+        self._incoming = root / layout.INCOMING
+
+    def file(self, path: str) -> Path:
+        """The absolute path; `ArchiveError` for one that would leave the root."""
+        return self.root / layout.check_relative(path)
+
+    def free_bytes(self) -> int:
+        """Free space for this user on the archive's disk, in bytes."""
+        return shutil.disk_usage(self.root).free
+
+    def empty_incoming(self) -> None:
+        """Throw away what a run that died left half written. Only under the run lock."""
+        with storage_errors("empty .incoming"):
+            self._make_folders(self._incoming)
+            for leftover in self._incoming.iterdir():
+                if leftover.is_symlink() or not leftover.is_dir():  # a NAS puts folders of its own there
+                    leftover.unlink()
+
+    def open_part(self) -> Part:
+        """A new, empty part; `StorageError` when it cannot be made."""
+        self._parts += 1
+        path = self._incoming / f"{self._parts}.part"
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+        with storage_errors(f"create {path.name} in .incoming"):
+            return Part(path, os.fdopen(os.open(path, flags, 0o666), "w+b", buffering=0))
+
+    def make_durable(self, part: Part, *, mtime: datetime | None = None) -> None:
+        """Fsync the part's bytes. A failed fsync is final: the part is to be thrown away."""
+        with storage_errors(f"put {part.path.name} on stable storage"):
+            if mtime is not None:
+                seconds = mtime.timestamp()
+                os.utime(part.path, (seconds, seconds))
+            self._sync(part.file.fileno())
+            part.file.close()
+
+    def keep(self, part: Part, path: str) -> Kept:
+        """Give a durable part its final name, or the next free one if other bytes hold it.
+
+        The name is durable only after `sync_folders`. Raises `StorageError`.
+        """
+        wanted = self.file(path)
+        with storage_errors(f"move a file to {path}"):
+            self._make_folders(wanted.parent)
+            number, current = 1, path
+            while not self._link(part.path, target := self.file(current)):
+                if same_bytes(target, part):
+                    self._sync_file(target)
+                    part.discard()
+                    return Kept(current, adopted=True, clash=path if number > 1 else None)
+                number += 1
+                current = layout.with_suffix_number(path, number)
+        return Kept(current, clash=path if number > 1 else None)
+
+    def sync_folders(self, paths: Iterable[str]) -> None:
+        """Fsync the directory of each of these files, each once."""
+        for folder in {self.file(path).parent for path in paths}:
+            with storage_errors(f"put the folder {folder.name} on stable storage"):
+                self._sync_folder(folder)
+
+    def write_text(self, path: str, text: str) -> None:
+        """Replace a small file of ours (``SHA256SUMS``, ``clips.json``) atomically and durably."""
+        part = self.open_part()
+        try:
+            part.write(text.encode())
+            self.make_durable(part)
+            target = self.file(path)
+            with storage_errors(f"write {path}"):
+                self._make_folders(target.parent)
+                part.path.replace(target)
+                self._sync_folder(target.parent)
+        except BaseException:
+            part.discard()
+            raise
+
+    def remove(self, path: str) -> None:
+        """Remove a small file of ours, if it is there, durably."""
+        target = self.file(path)
+        with storage_errors(f"remove {path}"):
+            try:
+                target.unlink()
+            except FileNotFoundError:
+                return
+            self._sync_folder(target.parent)
+
+    def _link(self, source: Path, target: Path) -> bool:
+        """Name ``source`` ``target`` without overwriting; False where ``target`` exists."""
+        if os.path.lexists(target):
+            return False
+        try:
+            target.hardlink_to(source)
+        except FileExistsError:
+            return False
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            # A file system without links (FAT, some shares): the run lock keeps us alone here.
+            source.rename(target)
+            return True
+        source.unlink()
+        return True
+
+    def _make_folders(self, folder: Path) -> None:
+        """Make what is missing. The parent of a folder is synced even if that is there already: the run
+        that made it may have been killed before it did so."""
+        with self._making_folders:
+            missing = []
+            while folder not in self._known_folders:
+                missing.append(folder)
+                folder = folder.parent
+            for each in reversed(missing):
+                each.mkdir(exist_ok=True)
+                self._sync_folder(each.parent)
+                self._known_folders.add(each)
+
+    def _sync_file(self, path: Path) -> None:
+        with path.open("rb+" if os.name == "nt" else "rb") as file:
+            self._sync(file.fileno())
+
+    def _sync_folder(self, folder: Path) -> None:
+        if os.name == "nt":  # directories cannot be opened there, and NTFS journals names
+            return
+        fd = os.open(folder, os.O_RDONLY)
+        try:
+            self._sync(fd)
+        finally:
+            os.close(fd)
+
+    def _sync(self, fd: int) -> None:
+        try:
+            import fcntl
+
+            full = getattr(fcntl, "F_FULLFSYNC", None)  # macOS: fsync alone stops at the drive's cache
+        except ImportError:  # Windows
+            full = None
+        if full is None:
+            self._fsync(fd)
+        else:
+            fcntl.fcntl(fd, full)
+
+
+def same_bytes(target: Path, part: Part) -> bool:
+    """Whether the file holds the part's bytes; a link or a folder in its place never does."""
+    if target.is_symlink() or not target.is_file() or target.stat().st_size != part.length:
+        return False
+    return hash_file(target) == part.sha256
+
+
+def hash_file(path: Path) -> str:
+    """SHA-256 of a file, in hex; raises `OSError` as reading does."""
+    digest = hashlib.sha256()
+    buffer = bytearray(_READ)
+    view = memoryview(buffer)
+    with path.open("rb", buffering=0) as file:
+        while count := file.readinto(buffer):
+            digest.update(view[:count])
+    return digest.hexdigest()

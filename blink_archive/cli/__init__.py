@@ -1,0 +1,77 @@
+"""The command line: one module a family of commands, loaded when it is used."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any
+
+import click
+
+from .. import __version__
+from ..errors import BlinkArchiveError, StorageError
+from .options import global_options
+
+# name -> (module, one line for --help). The lines stand here so that --help loads no command.
+_COMMANDS = {
+    "demo": ("demo", "Show all of it without a Blink account."),
+    "init": ("sync", "Make a folder an archive of the account that is signed in."),
+    "login": ("account", "Sign in to Blink."),
+    "logout": ("account", "Forget the sign-in."),
+    "ls": ("browse", "List clips."),
+    "open": ("browse", "Open a clip in the desktop's player."),
+    "query": ("browse", "Ask the catalog in SQL (reading only)."),
+    "show": ("browse", "Show all that is known of a clip."),
+    "simulator": ("demo", "Run a Blink cloud on this machine, to try clients on."),
+    "status": ("browse", "What is archived, waiting and lost; the last run; disk space."),
+    "sync": ("sync", "Take everything new from Blink into the archive."),
+    "verify": ("verify", "Read every file back and compare it with the catalog."),
+    "whoami": ("account", "Who is signed in."),
+}
+
+
+class _LazyGroup(click.Group):
+    """A group whose commands are imported when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module = importlib.import_module(f".{_COMMANDS[cmd_name][0]}", __name__)
+        command: click.Command = getattr(module, f"{cmd_name}_command")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, _COMMANDS[name][1]) for name in self.list_commands(ctx)])
+
+
+@click.command("blink-archive", cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="blink-archive")
+@global_options(environment=True)
+def cli() -> None:
+    """Archive every clip of a Blink account: a dated folder, hashes, and an SQLite catalog.
+
+    Start with `login`, then `sync`; or with `demo`, which needs no account.
+    """
+
+
+def main(arguments: list[str] | None = None) -> Any:
+    """The entry point: runs a command, and turns an error into one sentence and an exit code."""
+    try:
+        cli.main(arguments, prog_name="blink-archive", standalone_mode=True)
+    except BlinkArchiveError as error:
+        sys.exit(_explain(error))
+    except BrokenPipeError:  # `blink-archive ls | head`
+        sys.stdout = None  # nothing more can be flushed to it
+        sys.exit(0)
+    except OSError as error:
+        where = f" ({error.filename})" if error.filename else ""
+        sys.exit(_explain(StorageError(f"The disk or system refused: {error.strerror or error}{where}.")))
+
+
+def _explain(error: BlinkArchiveError) -> int:
+    click.echo(f"blink-archive: {error}", err=True)
+    return error.exit_code

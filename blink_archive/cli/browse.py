@@ -1,0 +1,189 @@
+"""``ls``, ``show``, ``open``, ``status``, ``query``: what is in the archive."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from ..errors import ArchiveError
+from .options import Globals, filter_options, global_options, make_filter, pass_globals
+from .output import MISSING, ago, local, now, print_json, print_rows, print_table, printable, size
+
+
+@click.command("ls")
+@filter_options
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    metavar="N",
+    envvar="BLINK_ARCHIVE_LS_LIMIT",
+    help="Only the newest N.",
+)
+@global_options()
+@pass_globals
+def ls_command(given: Globals, /, *, limit: int | None, **filters: Any) -> None:
+    """List clips, oldest first: the archived, and those that wait, were lost or deleted."""
+    from ..archive.search import list_clips
+
+    wanted = make_filter(**filters, now=now())
+    catalog = given.read_catalog()
+    try:
+        clips = list_clips(catalog, wanted, limit=limit)
+    finally:
+        catalog.close()
+    if given.json:
+        print_json(clips)
+        return
+    print_table(
+        ("clip", "recorded", "camera", "source", "seconds", "size", "status", "path"),
+        [
+            (
+                clip["clip"],
+                clip["recorded"],
+                clip["camera"],
+                clip["source"],
+                "" if clip["duration"] is None else f"{clip['duration']:.0f}",
+                "" if clip["bytes"] is None else size(clip["bytes"]),
+                clip["status"] + (f" ({clip['reason']})" if clip["reason"] else ""),
+                clip["path"],
+            )
+            for clip in clips
+        ],
+    )
+
+
+@click.command("show")
+@click.argument("clip", metavar="ID")
+@global_options()
+@pass_globals
+def show_command(given: Globals, *, clip: str) -> None:
+    """Show all that is known of a clip: ID is Blink's id, or a file of the archive."""
+    from ..archive.search import describe_clip
+
+    catalog = given.read_catalog()
+    try:
+        found = describe_clip(catalog, clip)
+    finally:
+        catalog.close()
+    if given.json:
+        print_json(found)
+        return
+    events, item = found.pop("events"), found.pop("item")
+    for name, value in found.items():
+        click.echo(f"{name:22} {printable(str(value))}")
+    for event in events:
+        click.echo(f"{'event':22} {local(event['at'])} {event['kind']}")
+    click.echo(f"{'fields from Blink':22} {', '.join(item)} (values: --json)")
+
+
+@click.command("open")
+@click.argument("clip", metavar="ID")
+@global_options()
+@pass_globals
+def open_command(given: Globals, *, clip: str) -> None:
+    """Open a clip in the desktop's player: ID is Blink's id, or a file of the archive."""
+    from ..archive.search import find_clip
+
+    archive = given.archive()
+    catalog = archive.open_catalog()
+    try:
+        found = find_clip(catalog, clip)
+    finally:
+        catalog.close()
+    path = archive.root / found["path"]
+    if found["sha256"] is None or not path.is_file():
+        raise ArchiveError(f"Clip {clip} has no file here. `blink-archive show {clip}` says why.")
+    if click.launch(str(path)) != 0:
+        raise ArchiveError(f"This desktop has no player for {path}. Open it by hand.")
+    if given.json:
+        print_json({"clip": found["origin_key"], "path": str(path)})
+    else:
+        given.say(str(path))
+
+
+@click.command("status")
+@global_options()
+@pass_globals
+def status_command(given: Globals) -> None:
+    """What is archived, waiting and lost; the last run; the watermark; disk space."""
+    from ..archive.filters import Filter
+    from ..archive.search import status
+    from ..sync.run import first_expiry
+
+    archive = given.archive()
+    catalog = archive.open_catalog()
+    try:
+        found = status(catalog) | {"first_expires_at": first_expiry(catalog, Filter())}
+    finally:
+        catalog.close()
+    found |= {
+        "archive": str(archive.root),
+        "free_bytes": archive.store.free_bytes(),
+        "running": archive.is_locked(),
+    }
+    if given.json:
+        print_json(found)
+        return
+    click.echo(f"Archive    {archive.root}, account {found['account']}, {size(found['free_bytes'])} free")
+    for name in ("archived", "waiting", "gone", "deleted", "excluded"):
+        state = found["clips"].get(name, {"clips": 0, "bytes": 0})
+        if state["clips"] or name in ("archived", "waiting"):
+            note = f", {size(state['bytes'])}" if state["bytes"] else ""
+            click.echo(f"{name.capitalize():10} {state['clips']} clips{note}")
+    if found["unproven"]:
+        click.echo(f"Unproven   {found['unproven']} clips are kept that could not be proven whole")
+    if found["failing"]:
+        click.echo(f"Failing    {found['failing']} of the waiting clips: {MISSING}")
+    if found["first_clip"]:
+        click.echo(f"Recorded   from {found['first_clip'][:10]} to {found['last_clip'][:10]}")
+    if found["first_expires_at"]:
+        click.echo(
+            f"Expiring   the oldest waiting clip leaves Blink {ago(found['first_expires_at'], now=now())}"
+        )
+    click.echo(f"Last run   {_last_run(found['last_run'], running=found['running'])}")
+    if found["watermark"]:
+        click.echo(
+            f"Watermark  {local(found['watermark'])}, last full walk {ago(found['full_walk_at'], now=now())}"
+        )
+
+
+def _last_run(run: dict[str, Any] | None, *, running: bool) -> str:
+    if run is None:
+        return "none yet"
+    words = f"{run['command']}, {ago(run['started_at'], now=now())}"
+    if run["ended_at"] is None:
+        return (
+            f"{words}, running now"
+            if running
+            else f"{words}, killed before it ended; the next one goes on from there"
+        )
+    return f"{words}, exit code {run['exit_code']}"
+
+
+@click.command("query")
+@click.argument("sql")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "json", "csv"]),
+    default="table",
+    show_default=True,
+    envvar="BLINK_ARCHIVE_FORMAT",
+    help="How to print the answer.",
+)
+@global_options()
+@pass_globals
+def query_command(given: Globals, *, sql: str, form: str) -> None:
+    """Ask the catalog in SQL. It can only read.
+
+    Tables and columns: schema.sql; start with the views clips_view, daily and missing.
+    """
+    from ..archive.search import ask
+
+    catalog = given.read_catalog()
+    try:
+        columns, rows = ask(catalog, sql)
+    finally:
+        catalog.close()
+    print_rows(columns, rows, form="json" if given.json else form)

@@ -1,0 +1,251 @@
+"""Options that every command takes, before or after its name, and where their values come from."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+from click.core import ParameterSource
+
+if TYPE_CHECKING:
+    from ..archive.catalog import Catalog
+    from ..archive.filters import Filter
+    from ..archive.folder import Archive
+    from ..client import Cloud, StateDir
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_PATH = click.Path(path_type=Path)
+
+
+@dataclass(slots=True)
+class Globals:
+    """The values of the global options. ``archive_dir``, ``catalog`` and ``state_dir`` are None where
+    their defaults apply; use the methods."""
+
+    archive_dir: Path | None = None
+    catalog: Path | None = None
+    state_dir: Path | None = None
+    api_url: str | None = None
+    oauth_url: str | None = None
+    log_file: Path | None = None
+    verbose: int = 0
+    quiet: bool = False
+    json: bool = False
+    no_progress: bool = False
+    no_input: bool = False
+
+    def root(self) -> Path:
+        """The archive's folder."""
+        return (self.archive_dir or Path("~/blink-archive")).expanduser().absolute()
+
+    def catalog_path(self) -> Path:
+        """The catalog's file."""
+        from ..archive.layout import CATALOG
+
+        return self.catalog.expanduser().absolute() if self.catalog else self.root() / CATALOG
+
+    def archive(self) -> Archive:
+        """The archive, which has to be there."""
+        from ..archive.folder import open_archive
+
+        return open_archive(self.root(), self.catalog_path())
+
+    def read_catalog(self) -> Catalog:
+        """The archive's catalog, for reading."""
+        return self.archive().open_catalog()
+
+    def state(self) -> StateDir:
+        """Where the sign-in is kept."""
+        from ..client import StateDir
+
+        if self.state_dir:
+            return StateDir(self.state_dir.expanduser().absolute())
+        import platformdirs
+
+        return StateDir(Path(platformdirs.user_state_dir("blink-archive", appauthor=False)))
+
+    def cloud(self, *, connections: int = 8) -> Cloud:
+        """The signed-in account's cloud; `NotSignedIn` where there is none."""
+        from ..client import Cloud
+
+        return Cloud.from_state(
+            self.state(), api_url=self.api_url, oauth_url=self.oauth_url, connections=connections
+        )
+
+    def say(self, message: str = "") -> None:
+        """A message for a person: stderr, unless --quiet."""
+        if not self.quiet:
+            click.echo(message, err=True)
+
+    def can_ask(self) -> bool:
+        """Whether a person is there to answer."""
+        return not self.no_input and sys.stdin.isatty()
+
+
+pass_globals = click.make_pass_decorator(Globals, ensure=True)
+
+_OPTIONS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
+    (
+        ("--archive", "archive_dir"),
+        {"type": _PATH, "metavar": "DIR", "help": "The archive's folder (default: ~/blink-archive)."},
+    ),
+    (
+        ("--catalog",),
+        {"type": _PATH, "metavar": "FILE", "help": "The catalog (default: catalog.db in the archive)."},
+    ),
+    (
+        ("--state-dir",),
+        {
+            "type": _PATH,
+            "metavar": "DIR",
+            "help": "Where the sign-in is kept (default: the platform's place for state).",
+        },
+    ),
+    (("--api-url",), {"metavar": "URL", "help": "Use this instead of Blink's REST hosts."}),
+    (("--oauth-url",), {"metavar": "URL", "help": "Use this instead of Blink's sign-in host."}),
+    (("--log-file",), {"type": _PATH, "metavar": "FILE", "help": "Write a log, without secrets, to FILE."}),
+    (("-v", "--verbose"), {"count": True, "help": "Log to stderr; twice: every request."}),
+    (("-q", "--quiet"), {"is_flag": True, "help": "Say nothing but errors and what was asked for."}),
+    (("--json",), {"is_flag": True, "help": "Print JSON."}),
+    (("--no-progress",), {"is_flag": True, "help": "No progress bars."}),
+    (("--no-input",), {"is_flag": True, "help": "Never ask."}),
+)
+_ENVIRONMENT_NAMES = {"archive_dir": "DIR"}
+
+
+def global_options(*, environment: bool = False) -> Callable[[F], F]:
+    """Attach the global options. The group takes them from the environment too; a command takes over
+    only what stands behind its name."""
+
+    def attach(function: F) -> F:
+        for names, settings in reversed(_OPTIONS):
+            name = names[-1].lstrip("-").replace("-", "_")
+            variable = f"BLINK_ARCHIVE_{_ENVIRONMENT_NAMES.get(name, name.upper())}" if environment else None
+            function = click.option(
+                *names, **settings, envvar=variable, expose_value=False, callback=_take, is_eager=True
+            )(function)
+        return function
+
+    return attach
+
+
+def _take(ctx: click.Context, param: click.Parameter, value: Any) -> None:
+    given = ctx.find_root().ensure_object(Globals)
+    if ctx.get_parameter_source(param.name or "") not in (ParameterSource.DEFAULT, None):
+        setattr(given, param.name or "", value)
+        if param.name in ("verbose", "log_file"):
+            _log(given)
+
+
+def _log(given: Globals) -> None:
+    """Send our log where it was asked for; every record passes the redactor."""
+    from ..client.redact import install
+
+    logger = logging.getLogger("blink_archive")
+    for handler in list(logger.handlers):
+        logger.removeHandler(handler)
+        handler.close()
+    if given.verbose:
+        to_stderr = logging.StreamHandler()
+        to_stderr.setLevel(logging.DEBUG if given.verbose > 1 else logging.INFO)
+        logger.addHandler(to_stderr)
+    if given.log_file:
+        to_file = logging.FileHandler(given.log_file.expanduser(), encoding="utf-8")
+        logger.addHandler(to_file)
+    for handler in logger.handlers:
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        install(handler)
+    logger.setLevel(logging.DEBUG)
+
+
+def filter_options(function: F) -> F:
+    """``--since`` and its kin; the command gets one ``wanted`` (a callable that makes the `Filter`)."""
+    for names, settings in reversed(
+        (
+            (
+                ("--since",),
+                {"metavar": "DATE", "help": "Clips of that day or time and later; 7d: the last seven days."},
+            ),
+            (("--until",), {"metavar": "DATE", "help": "Clips of that day or time and earlier."}),
+            (
+                ("--camera", "cameras"),
+                {
+                    "multiple": True,
+                    "metavar": "NAME",
+                    "help": "Only this camera, by its name then or now, or its id. May repeat.",
+                },
+            ),
+            (
+                ("--network", "networks"),
+                {"multiple": True, "metavar": "NAME", "help": "Only this network. May repeat."},
+            ),
+            (
+                ("--source", "sources"),
+                {
+                    "multiple": True,
+                    "metavar": "TRIGGER",
+                    "help": "Only clips with this trigger (pir, liveview, …). May repeat.",
+                },
+            ),
+        )
+    ):
+        name = names[0].lstrip("-").upper()
+        variable = {"envvar": f"BLINK_ARCHIVE_{name}"}
+        kind = {"type": _Lines()} if settings.get("multiple") else {}
+        function = click.option(*names, **settings, **variable, **kind)(function)  # type: ignore[arg-type]
+    return function
+
+
+class _Lines(click.ParamType[str]):
+    """A text; from the environment, one value a line (names hold spaces)."""
+
+    name = "text"
+    envvar_list_splitter = "\n"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        return str(value)
+
+
+def make_filter(
+    *,
+    since: str | None,
+    until: str | None,
+    cameras: tuple[str, ...],
+    networks: tuple[str, ...],
+    sources: tuple[str, ...],
+    now: datetime,
+) -> Filter:
+    """The `Filter` of what `filter_options` took; `UsageError` for a date that is none."""
+    from ..archive.filters import Filter, parse_moment
+
+    return Filter(
+        since=parse_moment(since, now=now) if since else None,
+        until=parse_moment(until, now=now) if until else None,
+        cameras=cameras,
+        networks=networks,
+        sources=sources,
+    )
+
+
+class Rate(click.ParamType[float]):
+    """``2MB/s``, ``500k``: bytes a second."""
+
+    name = "rate"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        text = str(value).strip().lower().removesuffix("/s").removesuffix("b").strip()
+        number, unit = (text[:-1], text[-1]) if text[-1:] in {"k", "m", "g"} else (text, "")
+        try:
+            rate = float(number) * {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}[unit]
+        except ValueError:
+            self.fail(f"{value!r} is no rate. Write 2MB/s or 500k.", param, ctx)
+        if not 1 <= rate < float("inf"):
+            self.fail(f"{value!r} would let nothing through. Write 2MB/s or 500k.", param, ctx)
+        return rate

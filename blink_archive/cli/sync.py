@@ -1,0 +1,249 @@
+"""``init`` and ``sync``: start an archive, and bring it up to date."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Coroutine
+from contextlib import suppress
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, TypeVar
+from uuid import uuid4
+
+import click
+
+from ..errors import Interrupted, NotAnArchive
+from .options import Globals, Rate, filter_options, global_options, make_filter, pass_globals
+from .output import MISSING, SyncProgress, bars_wanted, local, now, print_json, printable, size
+
+if TYPE_CHECKING:
+    from ..archive.folder import Archive
+    from ..sync.run import Forecast, Options, Summary
+
+T = TypeVar("T")
+
+_SHOWN = 10  # failures told one by one; all are in --json and in `query`
+
+
+@click.command("init")
+@global_options()
+@pass_globals
+def init_command(given: Globals) -> None:
+    """Make the folder (--archive) an archive of the account that is signed in.
+
+    An unattended `sync` writes only to a folder made so: a disk that is not mounted is an empty one.
+    """
+    archive, new = _create(given)
+    if given.json:
+        print_json({"archive": str(archive.root), "uuid": archive.marker.uuid, "new": new})
+    elif new:
+        given.say(f"{archive.root} is now the archive of account {archive.marker.account_id}.")
+    else:
+        given.say(f"{archive.root} is an archive of this account already; nothing was changed.")
+
+
+@click.command("sync")
+@click.option("--init", "create", is_flag=True, help="Make the folder an archive first, if it is none.")
+@click.option("--full", is_flag=True, envvar="BLINK_ARCHIVE_FULL", help="Walk through all that Blink lists.")
+@filter_options
+@click.option(
+    "--limit",
+    type=click.IntRange(min=0),
+    envvar="BLINK_ARCHIVE_LIMIT",
+    metavar="N",
+    help="Fetch at most N clips, the oldest first.",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 16),
+    default=6,
+    show_default=True,
+    envvar="BLINK_ARCHIVE_WORKERS",
+    metavar="N",
+    help="Fetch so many at a time.",
+)
+@click.option(
+    "--max-rate",
+    type=Rate(),
+    envvar="BLINK_ARCHIVE_MAX_RATE",
+    metavar="RATE",
+    help="Fetch no faster than this: 2MB/s.",
+)
+@click.option("--dry-run", is_flag=True, help="Fetch and record nothing; tell what there is to do.")
+@global_options()
+@pass_globals
+def sync_command(
+    given: Globals,
+    /,
+    *,
+    create: bool,
+    full: bool,
+    limit: int | None,
+    workers: int,
+    max_rate: float | None,
+    dry_run: bool,
+    **filters: Any,
+) -> None:
+    """Take everything new from Blink into the archive.
+
+    All that Blink lists is recorded, whatever the filters; they narrow what this run fetches.
+    A bare date is the clip's local day, and --since and --until include it.
+    """
+    from ..sync.run import Options
+
+    options = Options(
+        full=full, wanted=make_filter(**filters, now=now()), limit=limit, workers=workers, max_rate=max_rate
+    )
+    if dry_run:
+        _dry_run(given, options)
+        return
+    archive = _archive(given, create=create)
+    summary = run_sync(given, archive, options)
+    if given.json:
+        print_json(summary.as_json())
+    else:
+        _tell(given, summary)
+    raise SystemExit(summary.exit_code)
+
+
+def run_sync(given: Globals, archive: Archive, options: Options) -> Summary:
+    """One sync with a progress bar; Ctrl-C ends it cleanly, a second one at once."""
+    from ..sync.ports import Time
+    from ..sync.run import sync
+
+    async def run() -> Summary:
+        async with given.cloud(connections=options.workers + 1) as cloud:
+            archive.check_account(cloud.account_id)
+            shown = bars_wanted(no_progress=given.no_progress, quiet=given.quiet)
+            with SyncProgress(shown=shown) as progress:
+                return await sync(archive, cloud, options, time=Time(), progress=progress)
+
+    return run_interruptibly(run())
+
+
+def run_interruptibly(work: Coroutine[Any, Any, T]) -> T:
+    """Run until done, or until the first SIGINT or SIGTERM cancels it; the second one kills."""
+
+    async def guarded() -> T:
+        task = asyncio.ensure_future(work)
+        loop = asyncio.get_running_loop()
+
+        def interrupt(number: int) -> None:
+            loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_DFL)
+            task.cancel()
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            with suppress(NotImplementedError, RuntimeError):  # Windows, or not the main thread
+                loop.add_signal_handler(number, interrupt, number)
+        return await task
+
+    try:
+        return asyncio.run(guarded())
+    except (asyncio.CancelledError, KeyboardInterrupt):
+        raise Interrupted("Interrupted before anything was fetched.") from None
+
+
+def _archive(given: Globals, *, create: bool) -> Archive:
+    """The archive; made, where a person agrees or --init says so."""
+    from ..archive.folder import is_archive
+
+    if is_archive(given.root()):
+        return given.archive()
+    if not create:
+        if not given.can_ask():
+            raise NotAnArchive(
+                f"{given.root()} is not an archive. If it lies on a disk, check that the disk is mounted; "
+                "to start a new archive there, add --init."
+            )
+        click.confirm(f"Start a new archive in {given.root()}?", abort=True, err=True)
+    return _create(given)[0]
+
+
+def _create(given: Globals) -> tuple[Archive, bool]:
+    from ..archive.folder import create_archive
+
+    return create_archive(
+        given.root(), given.catalog_path(), account_id=given.cloud().account_id, uuid=str(uuid4()), now=now()
+    )
+
+
+def _dry_run(given: Globals, options: Options) -> None:
+    from ..archive.catalog import Catalog
+    from ..archive.folder import is_archive
+    from ..sync.ports import Time
+    from ..sync.run import forecast
+
+    async def run() -> Forecast:
+        async with given.cloud() as cloud:
+            if is_archive(given.root()):
+                archive = given.archive()
+                archive.check_account(cloud.account_id)
+                real = archive.open_catalog()
+                catalog = real.copy()
+                real.close()
+            else:
+                catalog = Catalog.scratch(account_id=cloud.account_id, now=now())
+            try:
+                shown = bars_wanted(no_progress=given.no_progress, quiet=given.quiet)
+                with SyncProgress(shown=shown) as progress:
+                    return await forecast(catalog, cloud, options, time=Time(), progress=progress)
+            finally:
+                catalog.close()
+
+    found = run_interruptibly(run())
+    if given.json:
+        print_json(
+            {
+                "clips": found.clips,
+                "bytes": found.bytes,
+                "bytes_are": "measured" if found.measured else "assumed",
+                "first_expires_at": found.first_expires_at,
+                "new": found.new,
+                "full_walk": found.full_walk,
+                "warnings": list(found.warnings),
+            }
+        )
+        return
+    for warning in found.warnings:
+        given.say(f"Warning: {warning}")
+    basis = "by the average of what is archived" if found.measured else "at 1.5 MB a clip, a guess"
+    click.echo(f"A sync would fetch {found.clips} clips, about {size(found.bytes)} ({basis}).")
+    if found.first_expires_at:
+        click.echo(f"Blink deletes the oldest of them at {local(found.first_expires_at)}.")
+    click.echo("Nothing was fetched or recorded.")
+
+
+def _tell(given: Globals, summary: Summary) -> None:
+    """The summary for a person: the account, then what needs attention."""
+    for warning in summary.warnings:
+        given.say(f"Warning: {warning}")
+    for clip, reason in summary.problems[:_SHOWN]:
+        given.say(f"Clip {clip} came with an odd entry: {printable(reason)}")
+    for clip, reason in summary.unproven[:_SHOWN]:
+        given.say(f"Clip {clip} is kept, but could not be proven whole: {printable(reason)}")
+    for clip, reason in summary.failures[:_SHOWN]:
+        given.say(f"Clip {clip} waits: {printable(reason)}")
+    hidden = sum(
+        max(0, len(each) - _SHOWN) for each in (summary.problems, summary.unproven, summary.failures)
+    )
+    if hidden:
+        given.say(f"… and {hidden} more: {MISSING}.")
+    if not given.quiet and summary.account:
+        account = summary.account
+        click.echo(
+            f"Fetched {summary.fetched} clips and {summary.thumbnails} thumbnails, {size(summary.bytes)}, in "
+            f"{timedelta(seconds=round(summary.seconds))}."
+        )
+        click.echo(
+            f"Of {account['counted']} clips: {account['archived_now']} archived now, "
+            f"{account['archived_before']} before, {account['waiting']} waiting, "
+            f"{account['excluded']} excluded, {account['deleted']} deleted at Blink, {account['gone']} gone."
+        )
+        if account["newly_gone"]:
+            click.echo(
+                f"{account['newly_gone']} of them were lost since the last run: they left Blink before they "
+                "could be fetched."
+            )
+    if summary.stopped:
+        click.echo(f"blink-archive: {summary.stopped}", err=True)

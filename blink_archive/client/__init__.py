@@ -1,0 +1,10 @@
+"""The conversation with Blink: sign in with `SignIn`, then ask a `Cloud`."""
+
+from .cloud import Cloud
+from .pacing import Pacing
+from .session import Session
+from .signin import SignIn, logout
+from .state import StateDir
+from .streaming import MediaStream
+
+__all__ = ["Cloud", "MediaStream", "Pacing", "Session", "SignIn", "StateDir", "logout"]

@@ -1,0 +1,144 @@
+"""The tokens of a session: given out while they live, renewed once for everybody who needs it.
+
+Source: protocol.md 2.1, "Refresh". The refresh token rotates, so a refresh is single-flight in
+this process (one task that all wait for), locked between processes, and stored before it is used.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+
+import httpx
+
+from ..errors import NotSignedIn, RefusedAtEdge, UnexpectedAnswer
+from ..protocol import oauth
+from ..protocol.answers import error_of
+from ..protocol.endpoints import APP_AGENT, ENDPOINTS
+from .addresses import Addresses
+from .session import Session, hardware_id, load_session, save_session
+from .state import StateDir
+from .transport import Answer, Clock, json_answer, sent
+
+AHEAD = timedelta(minutes=1)
+_WHAT = "a renewed sign-in"
+
+
+class Tokens:
+    """Keeps ``session`` and its file in step; one for each running `Cloud`."""
+
+    def __init__(
+        self,
+        state: StateDir,
+        session: Session,
+        *,
+        client: httpx.AsyncClient,
+        addresses: Addresses,
+        now: Clock,
+    ) -> None:
+        self.session = session
+        self._state = state
+        self._client = client
+        self._addresses = addresses
+        self._now = now
+        self._renewal: asyncio.Task[None] | None = None
+
+    async def current(self) -> str:
+        """The access token; renewed first if it lives for less than a minute.
+
+        Raises NotSignedIn where only a sign-in helps, a BlinkError for passing trouble.
+        """
+        if self._is_ending(self.session):
+            return await self.renewed(self.session.access_token)
+        return self.session.access_token
+
+    async def renewed(self, refused: str) -> str:
+        """A token other than ``refused``, which Blink does not take; raises as `current`."""
+        if self.session.access_token == refused:
+            if self._renewal is None:
+                self._renewal = asyncio.create_task(self._renew(refused))
+                self._renewal.add_done_callback(self._renewal_ended)
+            # A cancelled waiter must not cancel the exchange: its answer holds the only valid token.
+            await asyncio.shield(self._renewal)
+        return self.session.access_token
+
+    async def settle(self) -> None:
+        """Waits until a renewal under way has been answered and stored."""
+        if self._renewal is not None:
+            await asyncio.wait({self._renewal})
+
+    async def learn(self, *, client_id: int | None, user_id: int | None) -> None:
+        """Stores the ids that came with a homescreen, beside whatever tokens are stored by now."""
+        async with self._state.locked():
+            stored = self._stored()
+            self.session = replace(stored, client_id=client_id, user_id=user_id)
+            save_session(self._state, self.session)
+
+    def _renewal_ended(self, task: asyncio.Task[None]) -> None:
+        self._renewal = None
+        if not task.cancelled():
+            task.exception()  # every waiter may have been cancelled: then nobody else asks for it
+
+    def _is_ending(self, session: Session) -> bool:
+        return session.expires_at - AHEAD <= self._now()
+
+    def _stored(self) -> Session:
+        """The session in the file; raises NotSignedIn if it is gone or another account's."""
+        stored = load_session(self._state, addresses=self._addresses)
+        if stored.account_id != self.session.account_id:
+            raise NotSignedIn(
+                f"Another account was signed in meanwhile (into {self._state.path}). "
+                "Start again, or run `blink-archive login`."
+            )
+        return stored
+
+    async def _renew(self, refused: str) -> None:
+        async with self._state.locked():
+            stored = self._stored()
+            if stored.access_token == refused or self._is_ending(stored):
+                stored = await self._exchanged(stored)
+                save_session(self._state, stored)
+            self.session = stored
+
+    async def _exchanged(self, session: Session) -> Session:
+        """``session`` with the pair that its refresh token was exchanged for."""
+        form = oauth.refresh_form(refresh_token=session.refresh_token, hardware_id=hardware_id(self._state))
+        request = self._client.build_request(
+            "POST",
+            self._addresses.oauth + ENDPOINTS["oauth_token"].path,
+            data=form,
+            headers={"User-Agent": APP_AGENT, "Accept": "*/*"},
+        )
+        async with sent(self._client, request) as response:
+            answer = await json_answer(response, what=_WHAT, now=self._now)
+        _raise_for_refusal(answer)
+        issued_at = self._now()
+        pair = oauth.parse_tokens(answer.value, old_refresh_token=session.refresh_token)
+        return replace(
+            session,
+            access_token=pair.access_token,
+            refresh_token=pair.refresh_token,
+            expires_at=issued_at + timedelta(seconds=pair.expires_in),
+        )
+
+
+def _raise_for_refusal(answer: Answer) -> None:
+    """Raises what the answer to a refresh stands for: NotSignedIn for a dead token alone."""
+    if 200 <= answer.status < 300:
+        return
+    if oauth.is_dead_grant(answer.status, answer.value):
+        raise NotSignedIn("Blink ended this sign-in (its refresh token is dead). Run `blink-archive login`.")
+    match answer.status:
+        case 406:
+            raise RefusedAtEdge(
+                "Blink's sign-in server refused this program before any check (status 406). "
+                "The sign-in is kept; try again later, or from another network."
+            )
+        case 400 | 401 | 404 | 409:
+            raise UnexpectedAnswer(
+                f"Blink did not renew the sign-in (status {answer.status}) and gave no reason that "
+                "ends it. The sign-in is kept; try again later."
+            )
+        case _:
+            raise error_of(answer.status, None, what=_WHAT, until=answer.until)

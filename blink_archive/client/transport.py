@@ -1,0 +1,141 @@
+"""The wire itself: one HTTP client, one place that sends, bounds answers and translates errors."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import Any
+
+import httpx
+
+from ..errors import NetworkError, UnexpectedAnswer
+from ..protocol.answers import decode, error_of, is_error, retry_after
+from .addresses import Addresses
+
+LARGEST_JSON = 32 * 1024 * 1024
+"""Bytes of a decoded JSON or HTML body; a page of 1000 items is about 1 MB."""
+
+_LOG = logging.getLogger(__name__)
+
+Clock = Callable[[], datetime]
+
+
+def utc_now() -> datetime:
+    """The clock that everything uses unless it is given another one."""
+    return datetime.now(UTC)
+
+
+def http_client(
+    addresses: Addresses,
+    *,
+    connections: int = 8,
+    cookies: bool = False,
+    transport: httpx.AsyncBaseTransport | None = None,
+) -> httpx.AsyncClient:
+    """A client with a small pool, that verifies certificates and follows no redirect by itself.
+
+    ``cookies`` keeps a jar for a sign-in; without it no cookie is taken. ``transport`` stands in
+    for the network.
+    """
+    return httpx.AsyncClient(
+        transport=transport,
+        limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
+        # waiting for a place in our own pool is no fault of Blink's, and so without a timeout
+        timeout=httpx.Timeout(30.0, connect=10.0, pool=None),
+        cookies=None if cookies else CookieJar(DefaultCookiePolicy(allowed_domains=())),
+        follow_redirects=False,
+        trust_env=not addresses.only_loopback,
+    )
+
+
+@contextmanager
+def network_errors(host: str) -> Iterator[None]:
+    """The one place where httpx's exceptions become ours: a NetworkError that names ``host``."""
+    try:
+        yield
+    except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+        why = str(error) or "no answer in 10 seconds"
+        raise NetworkError(
+            f"{host} could not be reached ({why}). Check the network connection and try again."
+        ) from error
+    except httpx.TimeoutException as error:
+        raise NetworkError(f"{host} stopped answering. Try again later.") from error
+    except httpx.RequestError as error:
+        raise NetworkError(f"The connection to {host} broke ({type(error).__name__}). Try again.") from error
+
+
+@asynccontextmanager
+async def sent(client: httpx.AsyncClient, request: httpx.Request) -> AsyncIterator[httpx.Response]:
+    """The answer to ``request`` with its body still unread; closed at the end of the block.
+
+    Raises NetworkError where none came. The log gets neither query nor headers nor body.
+    """
+    started = time.perf_counter()
+    with network_errors(request.url.host):
+        response = await client.send(request, stream=True)
+    _LOG.debug(
+        "%s %s %d %d ms",
+        request.method,
+        request.url.path,
+        response.status_code,
+        (time.perf_counter() - started) * 1000,
+    )
+    try:
+        yield response
+    finally:
+        await response.aclose()
+
+
+async def body_of(response: httpx.Response, *, what: str) -> bytes:
+    """The decoded body; raises UnexpectedAnswer over `LARGEST_JSON`, NetworkError if it breaks off."""
+    parts: list[bytes] = []
+    size = 0
+    with network_errors(response.request.url.host):
+        async for part in response.aiter_bytes():
+            size += len(part)
+            if size > LARGEST_JSON:
+                raise UnexpectedAnswer(
+                    f"Blink sent more than {LARGEST_JSON // 2**20} MB instead of {what}. Try again later."
+                )
+            parts.append(part)
+    return b"".join(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole answer: ``value`` is its JSON, None where an error or redirect came without any."""
+
+    status: int
+    headers: Mapping[str, str]
+    value: Any
+    until: datetime | None
+
+    def raise_for_error(self, *, what: str) -> None:
+        """Raises what the status, or the code in the body, stands for."""
+        if is_error(self.value, status=self.status):
+            raise error_of(self.status, self.value, what=what, until=self.until)
+
+
+async def json_answer(response: httpx.Response, *, what: str, now: Clock) -> Answer:
+    """``response`` read to its end.
+
+    Raises UnexpectedAnswer for a 2xx that is no JSON; an error needs none.
+    """
+    body = await body_of(response, what=what)
+    try:
+        value = decode(body, what=what)
+    except UnexpectedAnswer:
+        if response.is_success:
+            raise
+        value = None
+    return Answer(
+        status=response.status_code,
+        headers=response.headers,
+        value=value,
+        until=retry_after(response.headers.get("Retry-After"), now=now()),
+    )

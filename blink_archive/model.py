@@ -1,0 +1,144 @@
+"""The values that travel between the floors: frozen, without I/O.
+
+All times are aware datetimes in UTC. ``raw`` is always the JSON object as Blink sent it,
+unknown fields included: the protocol is observed, not promised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+Family = Literal["camera", "owl", "doorbell"]
+Json = Mapping[str, Any]
+
+
+def utc_text(moment: datetime) -> str:
+    """The one form in which times are stored: ``2026-11-23T19:52:07.000000Z``, fixed width."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def from_utc_text(text: str) -> datetime:
+    """The inverse of `utc_text`."""
+    return datetime.fromisoformat(text)
+
+
+@dataclass(frozen=True, slots=True)
+class MediaItem:
+    """One entry of the media feed (protocol.md 6).
+
+    ``key`` is Blink's id as text, or ``malformed-…`` (a hash of the entry) where it has none.
+    ``problems`` says in words what was missing or unreadable; a field that was is None
+    (``source``, ``device_type``: empty). ``time_zone`` is the IANA name as sent, unchecked.
+    ``metadata`` is decoded where Blink sends it as a JSON string.
+    """
+
+    key: str
+    id: int | None
+    created_at: datetime | None
+    updated_at: datetime | None
+    deleted: bool
+    partial: bool
+    watched: bool | None
+    type: str
+    source: str
+    device_type: str
+    device_id: int | None
+    device_name: str | None
+    network_id: int | None
+    network_name: str | None
+    time_zone: str | None
+    media: str | None
+    thumbnail: str | None
+    metadata: Json | None
+    raw: Json
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MediaPage:
+    """One page of the media feed; an empty ``items`` is the end of the walk.
+
+    ``server_time`` is the answer's ``Date`` header, None where it was missing or unreadable.
+    """
+
+    number: int
+    items: tuple[MediaItem, ...]
+    limit: int | None
+    purge_id: int | None
+    server_time: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A network ("system" in the app) of the homescreen."""
+
+    id: int
+    name: str
+    time_zone: str | None
+    armed: bool | None
+    raw: Json = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SyncModule:
+    """A sync module of the homescreen."""
+
+    id: int
+    network_id: int | None
+    name: str
+    type: str
+    serial: str | None
+    status: str | None
+    fw_version: str | None
+    local_storage_status: str | None
+    raw: Json = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Camera:
+    """A camera, owl (Mini) or doorbell of the homescreen; ``family`` decides its paths."""
+
+    id: int
+    network_id: int | None
+    family: Family
+    name: str
+    type: str
+    serial: str | None
+    status: str | None
+    enabled: bool | None
+    battery: str | None
+    fw_version: str | None
+    thumbnail: str | None
+    raw: Json = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Homescreen:
+    """The whole system at once (protocol.md 3).
+
+    ``auto_delete_days`` is after how many days Blink deletes cloud clips, None if unsaid.
+    ``server_time`` as in `MediaPage`.
+    """
+
+    account_id: int | None
+    networks: tuple[Network, ...]
+    sync_modules: tuple[SyncModule, ...]
+    cameras: tuple[Camera, ...]
+    auto_delete_days: int | None
+    server_time: datetime | None
+    raw: Json = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """The state of a command that a sync module runs; 908 is success (protocol.md 4)."""
+
+    id: int
+    network_id: int
+    complete: bool
+    status_code: int | None
+    status_msg: str
+    raw: Json = field(repr=False)

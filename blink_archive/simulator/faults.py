@@ -1,0 +1,206 @@
+"""What goes wrong, when, and how often: the registry of faults that a test or a file fills."""
+
+import json
+import re
+from dataclasses import MISSING, dataclass, fields
+from datetime import UTC, timedelta
+from email.utils import format_datetime
+from pathlib import Path
+from random import Random
+from threading import Lock
+from typing import Any, Literal, Self, get_args
+
+from blink_archive.simulator.cloud import Cloud
+from blink_archive.simulator.exchange import (
+    Answer,
+    Call,
+    failure,
+    html_answer,
+    json_answer,
+    redirect_answer,
+    status_phrase,
+)
+from blink_archive.simulator.routes import ENDPOINTS
+
+Kind = Literal[
+    "status", "truncate", "reset", "stall", "wrong_length", "json", "html", "corrupt",
+    "empty_list", "expired_token", "redirect", "update_required",
+]  # fmt: skip
+
+_ANSWER = frozenset({"status", "body", "retry_after", "retry_after_form"})
+OPTIONS: dict[str, frozenset[str]] = {
+    "status": _ANSWER,
+    "json": _ANSWER,
+    "html": frozenset({"status"}),
+    "update_required": frozenset({"status"}),
+    "redirect": frozenset({"status", "location"}),
+    "expired_token": frozenset(),
+    "empty_list": frozenset(),
+    "truncate": frozenset({"part"}),
+    "reset": frozenset({"part"}),
+    "stall": frozenset({"part", "seconds"}),
+    "wrong_length": frozenset({"length"}),
+    "corrupt": frozenset({"damage"}),
+}
+"""Which options each kind takes; any other one is an error, so that none is ignored."""
+
+CHOICES = {
+    "length": ("short", "long", "chunked"),
+    "damage": ("size", "moov", "noise"),
+    "retry_after_form": ("seconds", "date"),
+}
+STATUSES = {"status": 503, "json": 200, "html": 200, "redirect": 302, "update_required": 426}
+WIRE_KINDS = frozenset({"truncate", "reset", "stall", "wrong_length", "corrupt"})
+"""Kinds that spoil a true answer; the others are given in its place."""
+
+UPDATE_REQUIRED = {
+    "message": "An app update is required", "code": 105, "update_available": True, "update_required": True,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """One thing that goes wrong. Which options belong to which kind is in `OPTIONS`."""
+
+    kind: Kind
+    endpoint: str = "*"
+    """Name of an endpoint as in the table of routes; `*` is all of them."""
+    times: int | None = None
+    """How often it happens; None is always."""
+    after: int = 0
+    """Matching requests that pass before it starts."""
+    probability: float = 1.0
+    match: str | None = None
+    """A regular expression that is searched in the path with its query."""
+    status: int | None = None
+    """Of the answer; by kind 503, 200, 302 or 426 where not given."""
+    body: Any = None
+    """JSON of the answer; Blink's "System is busy" (307) for `json`, the status in words for `status`."""
+    retry_after: float | None = None
+    """Seconds."""
+    retry_after_form: Literal["seconds", "date"] = "seconds"
+    location: str = ""
+    """Target of a redirect; `{path}` is the request's path with its query, `{id}` its clip's id."""
+    part: float = 0.5
+    """Share of the body that arrives. A `reset` with 0 comes before anything else happens."""
+    seconds: float = 3600.0
+    """How long a stall lasts before the connection is closed."""
+    length: Literal["short", "long", "chunked"] = "long"
+    """Content-Length of `wrong_length`: 100 bytes less than the body, 100 more, or none."""
+    damage: Literal["size", "moov", "noise"] = "size"
+    """Of `corrupt`: the last box overruns the file, there is no `moov`, or random bytes throughout."""
+
+    def __post_init__(self) -> None:
+        if self.kind not in get_args(Kind):
+            raise ValueError(f"no such kind of fault: {self.kind!r}")
+        if self.endpoint != "*" and self.endpoint not in ENDPOINTS:
+            raise ValueError(f"no such endpoint: {self.endpoint!r}")
+        for name, known in CHOICES.items():
+            if getattr(self, name) not in known:
+                raise ValueError(f"{name} is one of {', '.join(known)}")
+        if not 0 <= self.part <= 1 or not 0 <= self.probability <= 1:
+            raise ValueError("part and probability lie between 0 and 1")
+        if self.kind == "redirect" and not self.location:
+            raise ValueError("a redirect needs a location")
+        if self.kind == "empty_list" and self.endpoint != "media_changed":
+            raise ValueError("empty_list is for the endpoint media_changed")
+        always = {"kind", "endpoint", "times", "after", "probability", "match"}
+        for option in fields(self):
+            given = option.default is not MISSING and getattr(self, option.name) != option.default
+            if given and option.name not in always | OPTIONS[self.kind]:
+                raise ValueError(f"{option.name} is no option of a fault of kind {self.kind!r}")
+        if self.match is not None:
+            re.compile(self.match)
+
+
+@dataclass(slots=True)
+class _Armed:
+    fault: Fault
+    seen: int = 0
+    fired: int = 0
+
+
+class Faults:
+    """The faults of a simulator, in the order they were added; the first that is due happens."""
+
+    def __init__(self, faults: tuple[Fault, ...] = (), *, seed: int = 1) -> None:
+        self._lock = Lock()
+        self._rng = Random(seed)
+        self._armed = [_Armed(fault) for fault in faults]
+
+    @classmethod
+    def from_file(cls, path: str | Path) -> Self:
+        """Faults from a JSON list of objects with the fields of `Fault`. ValueError where it is not one."""
+        try:
+            content = json.loads(Path(path).read_text(encoding="utf-8"))
+            if not isinstance(content, list) or not all(isinstance(entry, dict) for entry in content):
+                raise ValueError("a JSON list of objects is expected")
+            return cls(tuple(Fault(**entry) for entry in content))
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{path}: {error}") from error
+
+    def add(self, fault: Fault) -> Fault:
+        with self._lock:
+            self._armed.append(_Armed(fault))
+        return fault
+
+    def clear(self) -> None:
+        with self._lock:
+            self._armed.clear()
+
+    def fired(self, fault: Fault) -> int:
+        """How often that fault (the very object) has happened since it was added."""
+        with self._lock:
+            return sum(armed.fired for armed in self._armed if armed.fault is fault)
+
+    def pick(self, endpoint: str, target: str) -> Fault | None:
+        """The fault that is due for this request, if any; each matching fault has then seen it."""
+        with self._lock:
+            chosen = None
+            for armed in self._armed:
+                fault = armed.fault
+                if fault.endpoint not in ("*", endpoint):
+                    continue
+                if fault.match is not None and not re.search(fault.match, target):
+                    continue
+                armed.seen += 1
+                spent = fault.times is not None and armed.fired >= fault.times
+                if chosen or spent or armed.seen <= fault.after or self._rng.random() >= fault.probability:
+                    continue
+                armed.fired += 1
+                chosen = fault
+            return chosen
+
+
+def fault_answer(fault: Fault, call: Call, *, cloud: Cloud) -> Answer:
+    """The answer that a fault gives in place of the true one."""
+    status = fault.status or STATUSES.get(fault.kind, 200)
+    match fault.kind:
+        case "html":
+            return html_answer("<!doctype html><title>Sorry</title><h1>Try again</h1>", status=status)
+        case "update_required":
+            return json_answer(UPDATE_REQUIRED, status=status)
+        case "empty_list":
+            limit = cloud.settings.page_limit
+            empty = {"limit": limit, "purge_id": cloud.purge_id, "refresh_count": 0, "media": []}
+            return json_answer(empty)
+        case "expired_token":
+            cloud.sign_in.expire(call.bearer or "")
+            return failure(401, 101, message="Unauthorized Access")
+        case "redirect":
+            target = f"{call.path}?{call.query_string}" if call.query_string else call.path
+            location = fault.location.replace("{path}", target)
+            return redirect_answer(location.replace("{id}", str(call.params.get("clip", ""))), status=status)
+        case "json":
+            default: Any = {"message": "System is busy, please wait", "code": 307}
+        case _:
+            default = {"message": status_phrase(status), "code": status}
+    headers = () if fault.retry_after is None else (("retry-after", _retry_after(fault, cloud)),)
+    return json_answer(default if fault.body is None else fault.body, status=status, headers=headers)
+
+
+def _retry_after(fault: Fault, cloud: Cloud) -> str:
+    seconds = fault.retry_after or 0
+    if fault.retry_after_form == "seconds":
+        return f"{seconds:g}"
+    return format_datetime(cloud.settings.now().astimezone(UTC) + timedelta(seconds=seconds), usegmt=True)

@@ -1,0 +1,254 @@
+"""The table of routes, and what each REST route answers. A new endpoint is one line and one function."""
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from starlette.routing import compile_path
+
+from blink_archive.simulator import items, oauth
+from blink_archive.simulator.cloud import Cloud, UnknownId
+from blink_archive.simulator.exchange import Answer, Call, failure, json_answer
+from blink_archive.simulator.settings import ACCOUNT_ID, CLIENT_ID, TIER, USER_ID
+from blink_archive.simulator.signin import Refused
+
+Handler = Callable[[Cloud, Call], Answer]
+MP4 = (("content-type", "video/mp4"),)
+JPEG = (("content-type", "image/jpeg"),)
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One line of the table. `bearer` says whether a valid access token is asked for."""
+
+    name: str
+    method: Literal["GET", "POST"]
+    path: str
+    handler: Handler
+    bearer: bool = True
+
+
+def not_found() -> Answer:
+    return failure(404, 404, message="Not found")
+
+
+def media_not_found() -> Answer:
+    return failure(404, 700, message="Media not found")
+
+
+def tier(_: Cloud, __: Call) -> Answer:
+    return json_answer({"tier": TIER, "account_id": ACCOUNT_ID})
+
+
+def homescreen(cloud: Cloud, _: Call) -> Answer:
+    ids = (("client-id", str(CLIENT_ID)), ("user-id", str(USER_ID)))
+    with cloud.lock:
+        return json_answer(items.homescreen(cloud.catalogue, cloud.settings, now=cloud.now()), headers=ids)
+
+
+def networks(cloud: Cloud, _: Call) -> Answer:
+    with cloud.lock:
+        return json_answer(items.networks(cloud.catalogue, cloud.now()))
+
+
+def sync_module(cloud: Cloud, call: Call) -> Answer:
+    return json_answer(items.sync_module(cloud.network(call.params["network"])))
+
+
+def network_update(cloud: Cloud, call: Call) -> Answer:
+    with cloud.lock:
+        return json_answer(items.network_update(cloud.network(call.params["network"])))
+
+
+def camera_usage(cloud: Cloud, _: Call) -> Answer:
+    with cloud.lock:
+        return json_answer(items.camera_usage(cloud.catalogue))
+
+
+def camera_config(cloud: Cloud, call: Call) -> Answer:
+    """The camera family's; Minis and doorbells have routes of their own."""
+    camera = cloud.camera(call.params["camera"])
+    if camera.family != "camera" or camera.network.id != call.params["network"]:
+        return not_found()
+    with cloud.lock:
+        return json_answer(items.camera_config(camera, cloud.now()))
+
+
+def camera_signals(cloud: Cloud, call: Call) -> Answer:
+    return json_answer(items.camera_config(cloud.camera(call.params["camera"]), cloud.now())["signals"])
+
+
+SINCE = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d+)?(Z|[+-]\d\d:?\d\d)")
+
+
+def media_changed(cloud: Cloud, call: Call) -> Answer:
+    """The change feed: what changed at or after `since`, to the second, newest change first."""
+    # A `+` that was not encoded arrives as a space; Blink takes it where the offset is zero.
+    written = re.sub(r" (00:?00)$", r"+\1", call.query.get("since", ""))
+    found = SINCE.fullmatch(written)
+    page = call.query.get("page", "1")
+    if found is None or not page.isascii() or not page.isdigit() or int(page) < 1:
+        return failure(400, 400, message="Invalid since or page")
+    since = int(datetime.fromisoformat(found[1] + found[2]).timestamp())
+    content = {
+        "limit": cloud.settings.page_limit,
+        "purge_id": cloud.purge_id,
+        "refresh_count": 0,
+        "media": cloud.page(since, int(page)),
+    }
+    return json_answer(content)
+
+
+def clip(cloud: Cloud, call: Call) -> Answer:
+    """An MP4, at exactly the path that its item names."""
+    found = cloud.fetchable(call.params["clip"])
+    if found is None or call.path != items.media_path(found):
+        return media_not_found()
+    answer = Answer(200, MP4, cloud.clip_chunks(found.id))
+    cloud.downloaded(found.id)
+    return answer
+
+
+def thumbnail(cloud: Cloud, call: Call) -> Answer:
+    """A JPEG: old paths with `.jpg` appended, new ones as the item has them, query and all."""
+    found = cloud.fetchable(call.params["clip"])
+    if found is None:
+        return media_not_found()
+    wanted = items.thumbnail_path(found) + (".jpg" if found.old_paths else "")
+    asked = call.path if found.old_paths else f"{call.path}?{call.query_string}"
+    if asked != wanted:
+        return media_not_found()
+    return Answer(200, JPEG, cloud.thumbnail_chunks(found.id))
+
+
+def camera_thumbnail(cloud: Cloud, call: Call) -> Answer:
+    """The picture of the homescreen, at the path that the camera's form of `thumbnail` makes."""
+    camera = cloud.camera(call.params["camera"])
+    if camera.network.id != call.params["network"]:
+        return media_not_found()
+    old = camera.thumbnail_form == "old"
+    if old != call.path.startswith("/media/") or (not old and "ext" not in call.query):
+        return media_not_found()
+    return Answer(200, JPEG, (cloud.camera_thumbnail_bytes(camera.id),))
+
+
+def cdn_clip(cloud: Cloud, call: Call) -> Answer:
+    """An MP4 without a token, for redirects to a content network."""
+    found = cloud.fetchable(call.params["clip"])
+    if found is None:
+        return media_not_found()
+    return Answer(200, MP4, cloud.clip_chunks(found.id))
+
+
+def cdn_thumbnail(cloud: Cloud, call: Call) -> Answer:
+    found = cloud.fetchable(call.params["clip"])
+    if found is None:
+        return media_not_found()
+    return Answer(200, JPEG, cloud.thumbnail_chunks(found.id))
+
+
+def media_delete(cloud: Cloud, call: Call) -> Answer:
+    """A list of integers and nothing else."""
+    try:
+        content = json.loads(call.body)
+    except ValueError:
+        content = None
+    wanted = content.get("media_list") if isinstance(content, dict) else None
+    if not isinstance(wanted, list) or not all(type(entry) is int for entry in wanted):
+        return failure(400, 706, message="Invalid Media List Format")
+    cloud.delete_clips(wanted)
+    return json_answer({"message": "Successfully deleted media", "code": 711})
+
+
+def arm(cloud: Cloud, call: Call) -> Answer:
+    return _command(cloud, call, verb="arm")
+
+
+def disarm(cloud: Cloud, call: Call) -> Answer:
+    return _command(cloud, call, verb="disarm")
+
+
+def _command(cloud: Cloud, call: Call, *, verb: Literal["arm", "disarm"]) -> Answer:
+    command = cloud.start_command(call.params["network"], verb)
+    if command is None:
+        return failure(409, 307, message="System is busy, please wait")
+    return json_answer(items.command_new(command))
+
+
+def command_status(cloud: Cloud, call: Call) -> Answer:
+    with cloud.lock:
+        command = cloud.poll_command(call.params["network"], call.params["command"])
+        return json_answer(items.command_status(command, cloud.now()))
+
+
+V1 = "/api/v1/accounts/{account:int}"
+V2 = "/api/v2/accounts/{account:int}"
+V3_MEDIA = "/api/v3/media/accounts/{account:int}/networks/{network:int}/{type}/{camera:int}"
+
+# The busiest first: they are looked up in this order.
+TABLE: tuple[Endpoint, ...] = (
+    Endpoint("camera_thumbnail", "GET", f"{V3_MEDIA}/thumbnail/thumbnail.jpg", camera_thumbnail),
+    Endpoint("clip", "GET", f"{V3_MEDIA}/{{source}}/{{clip:int}}.mp4", clip),
+    Endpoint("thumbnail", "GET", f"{V3_MEDIA}/{{source}}/{{clip:int}}.jpg", thumbnail),
+    Endpoint("clip", "GET", f"{V2}/media/clip/{{clip:int}}.mp4", clip),
+    Endpoint("thumbnail", "GET", f"{V2}/media/thumb/{{clip:int}}.jpg", thumbnail),
+    Endpoint("media_changed", "GET", f"{V1}/media/changed", media_changed),
+    Endpoint("media_delete", "POST", f"{V1}/media/delete", media_delete),
+    Endpoint("tier", "GET", "/api/v1/users/tier_info", tier),
+    Endpoint("homescreen", "GET", "/api/v3/accounts/{account:int}/homescreen", homescreen),
+    Endpoint("networks", "GET", "/networks", networks),
+    Endpoint("sync_module", "GET", "/network/{network:int}/syncmodules", sync_module),
+    Endpoint("network_update", "POST", "/network/{network:int}/update", network_update),
+    Endpoint("camera_usage", "GET", "/api/v1/camera/usage", camera_usage),
+    Endpoint("camera_config", "GET", "/network/{network:int}/camera/{camera:int}/config", camera_config),
+    Endpoint("camera_signals", "GET", "/network/{network:int}/camera/{camera:int}/signals", camera_signals),
+    Endpoint("arm", "POST", f"{V1}/networks/{{network:int}}/state/arm", arm),
+    Endpoint("disarm", "POST", f"{V1}/networks/{{network:int}}/state/disarm", disarm),
+    Endpoint("command", "GET", "/network/{network:int}/command/{command:int}", command_status),
+    Endpoint(
+        "camera_thumbnail",
+        "GET",
+        "/media/production/account/{account:int}/network/{network:int}/camera/{camera:int}/clip_{taken:int}.jpg",
+        camera_thumbnail,
+    ),
+    Endpoint("authorize", "GET", oauth.AUTHORIZE, oauth.authorize, bearer=False),
+    Endpoint("signin_page", "GET", oauth.SIGNIN, oauth.signin_page, bearer=False),
+    Endpoint("signin", "POST", oauth.SIGNIN, oauth.signin, bearer=False),
+    Endpoint("verify", "POST", oauth.VERIFY, oauth.verify, bearer=False),
+    Endpoint("token", "POST", "/oauth/token", oauth.token, bearer=False),
+    Endpoint("cdn_clip", "GET", "/cdn/clip/{clip:int}.mp4", cdn_clip, bearer=False),
+    Endpoint("cdn_thumbnail", "GET", "/cdn/thumb/{clip:int}.jpg", cdn_thumbnail, bearer=False),
+)
+
+ENDPOINTS = frozenset(endpoint.name for endpoint in TABLE)
+"""The names that a fault can have."""
+
+_COMPILED = [(endpoint, *compile_path(endpoint.path)[::2]) for endpoint in TABLE]
+
+
+def find(method: str, path: str) -> tuple[Endpoint | None, dict[str, object]]:
+    """The endpoint of a request and the values in its path; None where there is none."""
+    for endpoint, pattern, convertors in _COMPILED:
+        if endpoint.method == method and (found := pattern.match(path)):
+            values = found.groupdict().items()
+            return endpoint, {name: convertors[name].convert(value) for name, value in values}
+    return None, {}
+
+
+def answer(cloud: Cloud, call: Call, *, endpoint: Endpoint | None) -> Answer:
+    """The true answer: the token first, then the account, then the route."""
+    if endpoint is None:
+        return not_found()
+    if endpoint.bearer and not cloud.sign_in.is_valid(call.bearer or ""):
+        return failure(401, 101, message="Unauthorized Access")
+    if call.params.get("account", ACCOUNT_ID) != ACCOUNT_ID:
+        return not_found()
+    try:
+        return endpoint.handler(cloud, call)
+    except Refused as refused:
+        return oauth.refusal(refused)
+    except UnknownId:
+        return not_found()

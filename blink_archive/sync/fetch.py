@@ -1,0 +1,251 @@
+"""Fetch: rows in the queue become files with hashes, oldest first, a few at a time.
+
+The event loop only moves bytes: it receives, writes and hashes. Fsync and rename run in a few
+threads, and everything that touches the catalog in one thread of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import TypeVar
+
+from ..archive.catalog import Catalog
+from ..archive.layout import thumbnail_path
+from ..archive.queue import Outcome, QueuedClip, Saved, SavedClip, record_outcomes
+from ..archive.store import Part, Store
+from ..errors import (
+    BadMedia,
+    BlinkArchiveError,
+    BlinkError,
+    NetworkError,
+    NotFound,
+    ServerError,
+    Throttled,
+    UpdateRequired,
+)
+from .ports import Progress, Time
+from .receive import Received, Receiver
+
+T = TypeVar("T")
+
+BATCH = 32  # clips a transaction, at most
+BATCH_SECONDS = 1.0
+FAILURES_IN_A_ROW = 5
+
+
+@dataclass(slots=True)
+class Fetched:
+    """What a fetch pass did; ``stopped`` is the error that ended it early.
+
+    ``failures`` are (clip, why) of what waits on, ``unproven`` (clip, why) of what is kept all the same.
+    """
+
+    clips: int = 0
+    thumbnails: int = 0
+    bytes: int = 0
+    failures: list[tuple[str, str]] = field(default_factory=list)
+    unproven: list[tuple[str, str]] = field(default_factory=list)
+    stopped: BlinkArchiveError | None = None
+
+
+class Fetch:
+    """One fetch pass: call `run` once, and find what it did in `result`, also when it was cancelled."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        store: Store,
+        receiver: Receiver,
+        *,
+        run: int,
+        workers: int,
+        time: Time,
+        progress: Progress,
+    ) -> None:
+        self._catalog = catalog
+        self._store = store
+        self._receiver = receiver
+        self._run = run
+        self._workers = workers
+        self._time = time
+        self._progress = progress
+        self.result = Fetched()
+        self._ready: list[Outcome] = []
+        self._recording = asyncio.Lock()
+        self._transport_failures = 0
+        # Finishing waits for the disk, so several overlap; the catalog has one user at a time.
+        self._finishers = ThreadPoolExecutor(workers, thread_name_prefix="finish")
+        self._recorder = ThreadPoolExecutor(1, thread_name_prefix="catalog")
+
+    async def run(self, queue: Iterator[QueuedClip]) -> None:
+        """Work through the queue. Errors of one clip stay with it; what concerns all stops the pass.
+
+        When cancelled, what is complete is committed, and `asyncio.CancelledError` raised.
+        """
+        clips: asyncio.Queue[QueuedClip | None] = asyncio.Queue(self._workers)
+        try:
+            async with asyncio.TaskGroup() as group:
+                work = [group.create_task(self._feed(queue, clips))]
+                work += [group.create_task(self._work(clips)) for _ in range(self._workers)]
+                ticker = group.create_task(self._tick())
+                await asyncio.wait(work)
+                ticker.cancel()
+        except* BlinkArchiveError as errors:
+            self.result.stopped = _worst(errors)
+        finally:
+            try:
+                await self._record_all()
+            except BlinkArchiveError as error:
+                self.result.stopped = error
+            self._finishers.shutdown()
+            self._recorder.shutdown()
+            self.result.bytes = self._receiver.bytes
+
+    async def _feed(self, queue: Iterator[QueuedClip], clips: asyncio.Queue[QueuedClip | None]) -> None:
+        """Read the queue ahead, in the catalog's thread."""
+        while page := await _in(self._recorder, lambda: list(itertools.islice(queue, 100))):
+            for clip in page:
+                await clips.put(clip)
+        for _ in range(self._workers):
+            await clips.put(None)
+
+    async def _work(self, clips: asyncio.Queue[QueuedClip | None]) -> None:
+        while clip := await clips.get():
+            await self._fetch(clip)
+            if len(self._ready) >= BATCH:
+                await self._record()
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(BATCH_SECONDS)
+            await self._record()
+
+    async def _fetch(self, clip: QueuedClip) -> None:
+        """One clip and its thumbnail; each has a fact of its own."""
+        outcome = Outcome(clip)
+        received: Received | None = None
+        picture: Part | None = None
+        with ExitStack() as parts:
+            if not clip.archived:
+                try:
+                    if clip.media is None:
+                        raise BadMedia("Blink listed no path to its video")
+                    received = await self._receiver.clip(clip.media, parts)
+                except (BlinkError, BadMedia) as error:
+                    self._deliver(replace(outcome, failure=str(error), not_found=isinstance(error, NotFound)))
+                    self._stop_if_it_concerns_all(error)
+                    return
+                self._transport_failures = 0
+            if clip.thumbnail is not None:
+                try:
+                    picture = await self._receiver.thumbnail(clip.thumbnail, parts)
+                except NotFound:
+                    outcome = replace(outcome, thumbnail_missing=True)
+                except (BlinkError, BadMedia) as error:
+                    outcome = replace(outcome, thumbnail_failure=f"thumbnail: {error}")
+                    await self._finish(outcome, received, None)
+                    self._stop_if_it_concerns_all(error)
+                    return
+                self._transport_failures = 0
+            await self._finish(outcome, received, picture)
+
+    def _stop_if_it_concerns_all(self, error: BlinkError | BadMedia) -> None:
+        """Raise what the next clip would meet too."""
+        match error:
+            case Throttled() | UpdateRequired():
+                raise error
+            case NetworkError() | ServerError():
+                self._transport_failures += 1
+                if self._transport_failures >= FAILURES_IN_A_ROW:
+                    raise error
+            case _:
+                self._transport_failures = 0  # an answer, if not the one asked for
+
+    async def _finish(self, outcome: Outcome, received: Received | None, picture: Part | None) -> None:
+        """Make the parts durable and give them their names, in a thread that a Ctrl-C waits for."""
+        clip = outcome.clip
+
+        def finish() -> Outcome:
+            finished, path = outcome, clip.path
+            if received:
+                file = self._keep(received.part, path, clip.created_at)
+                finished = replace(finished, saved=SavedClip(file, received.duration, received.flaw))
+                path = file.kept.path
+            if picture:
+                file = self._keep(picture, thumbnail_path(path), clip.created_at)
+                finished = replace(finished, thumbnail=file)
+            return finished
+
+        finishing = asyncio.get_running_loop().run_in_executor(self._finishers, finish)
+        try:
+            await asyncio.shield(finishing)
+        finally:
+            if not finishing.done():
+                await asyncio.wait([finishing])
+            if finishing.exception() is None:
+                self._deliver(finishing.result())
+
+    def _keep(self, part: Part, path: str, created_at: datetime) -> Saved:
+        self._store.make_durable(part, mtime=created_at)
+        return Saved(self._store.keep(part, path), part.length, part.sha256)
+
+    def _deliver(self, outcome: Outcome) -> None:
+        """Count an outcome and lay it ready to be recorded."""
+        self._ready.append(outcome)
+        key = outcome.clip.key
+        if outcome.saved:
+            self.result.clips += 1
+            if outcome.saved.unproven:
+                self.result.unproven.append((key, outcome.saved.unproven))
+        if outcome.thumbnail:
+            self.result.thumbnails += 1
+        for failure in (outcome.failure, outcome.thumbnail_failure):
+            if failure is not None:
+                self.result.failures.append((key, failure))
+        self._progress.finished()
+
+    async def _record_all(self) -> None:
+        while self._ready:
+            await self._record()
+
+    async def _record(self) -> None:
+        """Make the names durable, then commit: the last step of the durable write."""
+        async with self._recording:
+            batch, self._ready = self._ready[:BATCH], self._ready[BATCH:]
+            if batch:
+                await _in(self._recorder, lambda: self._commit(batch))
+
+    def _commit(self, batch: list[Outcome]) -> None:
+        files = [outcome.saved.file for outcome in batch if outcome.saved]
+        files += [outcome.thumbnail for outcome in batch if outcome.thumbnail]
+        self._store.sync_folders(file.kept.path for file in files)
+        record_outcomes(self._catalog, batch, run=self._run, now=self._time.now())
+
+
+async def _in(executor: Executor, work: Callable[[], T]) -> T:
+    """Run ``work`` in that thread; a cancellation waits for it, since it cannot be stopped half way."""
+    future = asyncio.get_running_loop().run_in_executor(executor, work)
+    try:
+        return await asyncio.shield(future)
+    finally:
+        if not future.done():
+            await asyncio.wait([future])
+
+
+def _worst(errors: BaseExceptionGroup[BlinkArchiveError]) -> BlinkArchiveError:
+    """The error that speaks for the run: a full disk before a sign-in, that before the rest."""
+    leaves: list[BlinkArchiveError] = []
+    groups: list[BaseException] = [errors]
+    while groups:
+        error = groups.pop()
+        if isinstance(error, BaseExceptionGroup):
+            groups.extend(error.exceptions)
+        elif isinstance(error, BlinkArchiveError):
+            leaves.append(error)
+    return max(leaves, key=lambda error: (error.exit_code in (8, 4), error.exit_code))

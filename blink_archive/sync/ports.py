@@ -1,0 +1,52 @@
+"""What the passes need of the outside, and no more: Blink's feed and bytes, a clock, a progress bar."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Protocol
+
+from ..model import Homescreen, MediaPage
+
+
+class MediaStream(Protocol):
+    """The bytes of a clip or thumbnail while they arrive. ``length`` is what the server said, or None."""
+
+    @property
+    def length(self) -> int | None: ...
+    @property
+    def chunks(self) -> AsyncIterator[bytes]: ...
+
+
+class Blink(Protocol):
+    """The three questions that a sync asks. Each raises `BlinkError` or `SignInError`."""
+
+    async def homescreen(self) -> Homescreen: ...
+    async def media_changed(self, *, since: datetime, page: int) -> MediaPage: ...
+    def media(self, path: str, *, thumbnail: bool) -> AbstractAsyncContextManager[MediaStream]: ...
+
+
+class Progress(Protocol):
+    """Where a run is; a bar on a terminal, nothing elsewhere."""
+
+    def listed(self, items: int) -> None: ...
+    def start(self, clips: int) -> None: ...
+    def received(self, count: int) -> None: ...
+    def finished(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Time:
+    """The clock, and how to wait: arguments, so that tests neither wait nor patch."""
+
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    random: Callable[[], float] = random.random
+
+    async def pause(self, seconds: float) -> None:
+        """About that long: between half and one and a half of it, so that clients do not march in step."""
+        await self.sleep(seconds * (0.5 + self.random()))

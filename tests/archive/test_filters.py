@@ -1,0 +1,182 @@
+"""Which clips: what dates mean, and who is called what."""
+
+import time
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from blink_archive.archive import feed
+from blink_archive.archive.catalog import Catalog
+from blink_archive.archive.filters import Filter, Moment, parse_moment, where
+from blink_archive.errors import UsageError
+
+from .helpers import NOW, list_items, make_home, make_item
+
+
+@pytest.fixture
+def in_tokyo(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A machine whose zone is Tokyo's (+09:00, no daylight saving)."""
+    if not hasattr(time, "tzset"):
+        pytest.skip("this system's zone cannot be set")
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+def matching(catalog: Catalog, wanted: Filter) -> list[str]:
+    condition, parameters = where(catalog, wanted)
+    rows = catalog.rows(f"SELECT origin_key FROM clips WHERE {condition} ORDER BY id", parameters)
+    return [row["origin_key"] for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2026-11-23", date(2026, 11, 23)),
+        (" 2026-11-23 ", date(2026, 11, 23)),
+        ("23 November 2026", date(2026, 11, 23)),
+        ("2026-11-23T14:00:00Z", datetime(2026, 11, 23, 14, tzinfo=UTC)),
+        ("2026-11-23T14:00-05:00", datetime(2026, 11, 23, 19, tzinfo=UTC)),
+        ("2026-11-23 14:00 +0530", datetime(2026, 11, 23, 8, 30, tzinfo=UTC)),
+        ("2026-11-23 14:00", datetime(2026, 11, 23, 5, tzinfo=UTC)),
+        ("2026-11-23T14", datetime(2026, 11, 23, 5, tzinfo=UTC)),
+        ("14:00", datetime(2026, 11, 24, 5, tzinfo=UTC)),
+        ("7d", NOW - timedelta(days=7)),
+        ("12H", NOW - timedelta(hours=12)),
+        ("2w", NOW - timedelta(weeks=2)),
+    ],
+)
+@pytest.mark.usefixtures("in_tokyo")
+def test_moment(text: str, expected: Moment) -> None:
+    """A bare date is a day; a time is an instant, in the machine's zone without an offset; 7d counts back."""
+    found = parse_moment(text, now=NOW)
+    assert found == expected
+    assert type(found) is type(expected)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        " ",
+        "yesterday-ish",
+        "2026-13-01",
+        "2026-02-30",
+        "2026-11-23T25:00",
+        "7x",
+        "-7d",
+        "7.5d",
+        "99999w99999",
+        "0001-01-01T00:00+14:00",
+        "9" * 400,
+        "2026-11-23 14:00 EST",
+    ],
+)
+def test_no_moment(text: str) -> None:
+    """What means no date, or (a zone by its letters) several, is a usage error that shows what does."""
+    with pytest.raises(UsageError, match="7d for seven days ago"):
+        parse_moment(text, now=NOW)
+
+
+@given(st.one_of(st.text(max_size=30), st.text("0123456789-:.TZ +dhw/", max_size=25)))
+@pytest.mark.filterwarnings("ignore:tzname:dateutil.parser.UnknownTimezoneWarning")
+def test_any_text_is_a_moment_or_a_usage_error(text: str) -> None:
+    """Whatever is typed is a day, an aware instant, or a usage error."""
+    try:
+        found = parse_moment(text, now=NOW)
+    except UsageError:
+        return
+    assert not isinstance(found, datetime) or found.tzinfo is not None
+
+
+def test_days_are_the_clips_own(catalog: Catalog) -> None:
+    """A bare date means the clip's local day, and both ends include theirs."""
+    late = datetime(2026, 11, 23, 4, 30, tzinfo=UTC)  # the 22nd in New York
+    list_items(
+        catalog,
+        make_item(1, created_at=late),
+        make_item(2, created_at=late, time_zone="UTC"),
+        make_item(3, created_at=late + timedelta(days=1)),
+    )
+    assert matching(catalog, Filter(since=date(2026, 11, 23))) == ["2", "3"]
+    assert matching(catalog, Filter(until=date(2026, 11, 22))) == ["1"]
+    assert matching(catalog, Filter(since=date(2026, 11, 22), until=date(2026, 11, 22))) == ["1"]
+
+
+def test_instants_include_themselves(catalog: Catalog) -> None:
+    """--since and --until include the clip of that very microsecond, whatever its zone."""
+    list_items(catalog, make_item(1, created_at=NOW), make_item(2, created_at=NOW, time_zone="UTC"))
+    tick = timedelta(microseconds=1)
+    assert matching(catalog, Filter(since=NOW, until=NOW)) == ["1", "2"]
+    assert matching(catalog, Filter(since=NOW + tick)) == []
+    assert matching(catalog, Filter(until=NOW - tick)) == []
+
+
+def test_instant_of_early_years_is_early(catalog: Catalog) -> None:
+    """An instant long before Blink is before every clip, also in its text form."""
+    list_items(catalog, make_item(1))
+    assert matching(catalog, Filter(since=datetime(900, 1, 1, tzinfo=UTC))) == ["1"]
+    assert matching(catalog, Filter(until=datetime(900, 1, 1, tzinfo=UTC))) == []
+
+
+@pytest.fixture
+def renamed(catalog: Catalog) -> Catalog:
+    """Camera 41 was "Einfahrt Süd" and is "STRASSE 1" now; 42 is "Gate"; 43 left long ago."""
+    list_items(
+        catalog,
+        make_item(1, device_id=41, device_name="Einfahrt Süd"),
+        make_item(2, device_id=41, device_name="Straße 1"),
+        make_item(3, device_id=42, device_name="Gate"),
+        make_item(4, device_id=43, device_name="Shed", network_id=6, network_name="Cabin"),
+        make_item(5, device_id=None, device_name=None, network_id=None, network_name=None, source="liveview"),
+    )
+    feed.record_homescreen(catalog, make_home((41, "STRASSE 1"), (42, "Gate")), now=NOW)
+    return catalog
+
+
+@pytest.mark.parametrize(
+    ("camera", "expected"),
+    [
+        ("STRASSE 1", ["1", "2"]),
+        ("straße 1", ["1", "2"]),
+        ("EINFAHRT SÜD", ["1"]),
+        ("41", ["1", "2"]),
+        (" gate ", ["3"]),
+        ("43", ["4"]),
+        ("shed", ["4"]),
+    ],
+)
+def test_camera_by_name_or_id(renamed: Catalog, camera: str, expected: list[str]) -> None:
+    """A camera is found by its name now (all its clips), by a name then (the clips of that name), or by
+    its id, whatever the case, beyond ASCII too, and also if it is gone."""
+    assert matching(renamed, Filter(cameras=(camera,))) == expected
+
+
+def test_filters_narrow_each_other(renamed: Catalog) -> None:
+    """Within one option any matches; all options must."""
+    assert matching(renamed, Filter(cameras=("Gate", "Shed"))) == ["3", "4"]
+    assert matching(renamed, Filter(cameras=("Gate", "Shed"), networks=("cabin",))) == ["4"]
+    assert matching(renamed, Filter(networks=("HOME",))) == ["1", "2", "3"]
+    assert matching(renamed, Filter(sources=("LiveView", "none"))) == ["5"]
+    assert matching(renamed, Filter()) == ["1", "2", "3", "4", "5"]
+
+
+@pytest.mark.parametrize("camera", ["Garage", "99", "", " ", "None", "%", "Gat_"])
+def test_unknown_camera_is_a_usage_error(renamed: Catalog, camera: str) -> None:
+    """A camera or network that matches nothing is a usage error that names those that there are."""
+    for wanted in (Filter(cameras=("Gate", camera)), Filter(networks=(camera,))):
+        with pytest.raises(UsageError, match="Known: '"):
+            where(renamed, wanted)
+
+
+@pytest.mark.parametrize("name", ["a\0b", "\ud800", "'); DROP TABLE clips; --", '"', "\\", "☃" * 200])
+def test_hostile_name_is_only_a_name(catalog: Catalog, name: str) -> None:
+    """Whatever a camera is called, its name as the catalog has it finds its clips and does nothing else."""
+    list_items(catalog, make_item(1, device_id=None, device_name=name), make_item(2))
+    stored = catalog.value("SELECT camera_name FROM clips WHERE origin_key = '1'")
+    assert matching(catalog, Filter(cameras=(stored,))) == ["1"]

@@ -1,0 +1,196 @@
+"""Where a clip lies: portable, below the root, readable, whatever a camera is called."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import PurePosixPath
+from zoneinfo import available_timezones
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from pathvalidate import validate_filename
+
+from blink_archive.archive import layout
+from blink_archive.errors import ArchiveError
+
+HOSTILE_NAMES = [
+    None,
+    "",
+    " ",
+    ".",
+    "..",
+    "../../etc/passwd",
+    "..\\..\\windows\\system32",
+    "/etc/passwd",
+    "C:\\",
+    "\\\\server\\share",
+    "~root",
+    "-rf",
+    "CON",
+    "con.txt",
+    "NUL",
+    "LPT1.mp4",
+    "COM¹",
+    "trailing dot.",
+    "trailing space ",
+    'a:b|c<d>e"f?g*h',
+    "new\nline\r\ttab",
+    "bell\a\0nul\x1b[31mred",
+    "\u202egnp.4pm",
+    "\u200b\u200e\u2066",
+    "\ud800 half a pair \udfff",
+    "🐕 Garten 🌳",
+    "Einfahrt \u2013 Straße",
+    "前庭",
+    "x" * 5000,
+    "ß" * 1000,
+    "🐕" * 400,
+    "&#99999999999999999999;&#x110000;&amp;&#0;&lt;",
+    "$(reboot) `id` %PATH% {0} %s",
+    "e\u0301" * 300,
+]
+names = st.one_of(st.sampled_from(HOSTILE_NAMES), st.text(max_size=200), st.none())
+keys = st.one_of(
+    st.integers(1, 2**63 - 1).map(str),
+    st.binary(min_size=8, max_size=8).map(lambda digest: f"malformed-{digest.hex()}"),
+)
+moments = st.integers(0, 4133980799).map(lambda seconds: datetime.fromtimestamp(seconds, UTC))  # 1970 to 2100
+ZONES = sorted(available_timezones())
+UNKNOWN_ZONES = [
+    None,
+    "",
+    "Nowhere/City",
+    "America",
+    "../../../etc/passwd",
+    "/etc/localtime",
+    "zone.tab",
+    "\0",
+    "\ud800",
+    "x" * 5000,
+    "..",
+    ".",
+    "a..b",
+    "America/New_York/",
+    "tzdata.zi",
+    "__init__.py",
+    "a/b/c/d",
+]
+zones = st.one_of(st.sampled_from(ZONES), st.sampled_from(UNKNOWN_ZONES), st.text(max_size=40))
+
+
+@given(moments, names, keys, zones)
+def test_path_is_portable_and_below_the_root(
+    created: datetime, camera: str | None, key: str, time_zone: str | None
+) -> None:
+    """Every part of a path is a legal name of at most 255 bytes on Windows, macOS and Linux alike."""
+    local, _ = layout.local_time(created, time_zone)
+    for path in (
+        clip := layout.clip_path(local, camera=camera, key=key),
+        layout.thumbnail_path(clip),
+        layout.with_suffix_number(clip, 1000),
+    ):
+        assert layout.check_relative(path) == path
+        assert path.isascii()
+        assert len(PurePosixPath(path).parts) == 4
+        for part in PurePosixPath(path).parts:
+            validate_filename(part, platform="universal")
+            assert len(part.encode()) <= 255
+
+
+@pytest.mark.parametrize("name", HOSTILE_NAMES, ids=ascii)
+def test_slug_of_a_hostile_name_is_plain(name: str | None) -> None:
+    """A camera's name becomes at most 60 of a-z, 0-9 and hyphens, and never nothing."""
+    slug = layout.camera_slug(name)
+    assert 0 < len(slug) <= 60
+    assert set(slug) <= set("abcdefghijklmnopqrstuvwxyz0123456789-")
+
+
+def test_path_is_readable() -> None:
+    """The path is the one that the design shows: local date, local time with offset, camera, id."""
+    local, zone = layout.local_time(datetime(2026, 11, 23, 19, 52, 7, tzinfo=UTC), "America/New_York")
+    path = layout.clip_path(local, camera="Front door!", key="7000001")
+    assert path == "2026/11/23/2026-11-23T14-52-07-0500_front-door_7000001.mp4"
+    assert zone == "America/New_York"
+    assert layout.day_folder("2026-11-23") == "2026/11/23"
+
+
+@given(moments, names, keys, keys)
+def test_two_clips_of_one_second_have_two_paths(
+    created: datetime, camera: str | None, one: str, other: str
+) -> None:
+    """Blink's id keeps clips of one camera and one second apart, on disks that ignore case too."""
+    paths = {layout.clip_path(created, camera=camera, key=key).casefold() for key in (one, other)}
+    assert len(paths) == len({one, other})
+
+
+@pytest.mark.parametrize(
+    ("time_zone", "first"),
+    [
+        ("America/New_York", datetime(2026, 11, 1, 5, 30, tzinfo=UTC)),
+        ("Europe/Berlin", datetime(2026, 10, 25, 0, 30, tzinfo=UTC)),
+    ],
+)
+def test_repeated_hour_has_names_of_its_own(time_zone: str, first: datetime) -> None:
+    """Two clips of one local time, an hour apart, differ in their names by the offset."""
+    one, two = (
+        layout.clip_path(layout.local_time(moment, time_zone)[0], camera="Door", key="1")
+        for moment in (first, first + timedelta(hours=1))
+    )
+    assert one != two
+
+
+@pytest.mark.parametrize(
+    ("time_zone", "first"),
+    [
+        ("America/New_York", datetime(2026, 11, 1, 5, 45, tzinfo=UTC)),
+        ("Europe/Berlin", datetime(2026, 10, 25, 0, 30, tzinfo=UTC)),
+    ],
+)
+@pytest.mark.parametrize("later", [timedelta(minutes=30), timedelta(hours=1)])
+def test_repeated_hour_stays_in_name_order(time_zone: str, first: datetime, later: timedelta) -> None:
+    """Sorted by name, clips of the hour that daylight saving repeats are in the order they were made."""
+    one, two = (
+        layout.clip_path(layout.local_time(moment, time_zone)[0], camera="Door", key="1")
+        for moment in (first, first + later)
+    )
+    assert one < two
+
+
+@given(zones, zones)
+def test_unknown_zone_falls_back_to_the_next_then_utc(one: str | None, two: str | None) -> None:
+    """A clip's zone that does not exist gives way to its network's, and that to UTC; nothing raises."""
+    created = datetime(2026, 7, 1, 12, tzinfo=UTC)
+    local, found = layout.local_time(created, one, two)
+    expected = next((name for name in (one, two) if layout.zone(name)), "UTC")
+    assert found == expected
+    assert local == created
+
+
+@pytest.mark.parametrize("name", UNKNOWN_ZONES, ids=ascii)
+def test_unknown_zone_is_none(name: str | None) -> None:
+    """What is no zone's name, a path or a directory of zones included, is no zone."""
+    assert layout.zone(name) is None
+    assert layout.local_time(datetime(2026, 7, 1, tzinfo=UTC), name)[1] == "UTC"
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["", ".", "/", "/etc/passwd", "..", "../x", "2026/../../x", "a\\..\\..\\x", "a\0b", "C:/x", "C:x"],
+    ids=ascii,
+)
+def test_path_that_leaves_the_root_is_refused(path: str) -> None:
+    """Absolute paths, parents, backslashes, NULs and Windows drives raise, wherever they came from."""
+    with pytest.raises(ArchiveError, match="would leave the archive"):
+        layout.check_relative(path)
+
+
+@given(st.text(max_size=60))
+@example("a/b/..")
+def test_checked_path_stays_below_the_root(path: str) -> None:
+    """Whatever passes the check stays below any root when it is joined to it and resolved."""
+    try:
+        layout.check_relative(path)
+    except ArchiveError:
+        return
+    joined = PurePosixPath("/root") / path
+    assert joined.is_relative_to("/root")
+    assert ".." not in joined.parts

@@ -1,0 +1,209 @@
+"""Verify finds what is missing, changed or foreign, and forgives what is merely beside it."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from blink_archive.archive.catalog import Catalog
+from blink_archive.archive.days import write_dirty_days
+from blink_archive.archive.folder import Archive
+from blink_archive.archive.store import Store
+from blink_archive.archive.verify import Report, record_verified, total_bytes, verify
+
+from .helpers import NOW, archive_files, clip_row, list_items, make_item, write
+
+DAY = "2026/11/23"
+
+
+def check(
+    catalog: Catalog, folder: Path, *, running: bool = False, choose: Callable[[], bool] = lambda: True
+) -> Report:
+    return verify(catalog, folder, choose=choose, running=running, progress=lambda count: None, workers=2)
+
+
+def found(report: Report) -> set[tuple[str, str]]:
+    return {(finding.kind, finding.path.rpartition("/")[2]) for finding in report.findings}
+
+
+@pytest.fixture
+def paths(catalog: Catalog, store: Store) -> dict[str, str]:
+    """Three clips with files of one length, and one that waits; their paths by Blink's id."""
+    list_items(catalog, *(make_item(number) for number in (1, 2, 3, 4)))
+    for key in ("1", "2", "3"):
+        archive_files(catalog, store, key, clip_data=b"clip " + key.encode(), picture=b"jpeg" + key.encode())
+    write_dirty_days(catalog, store)
+    return {key: clip_row(catalog, key)["path"] for key in ("1", "2", "3", "4")}
+
+
+def name(paths: dict[str, str], key: str) -> str:
+    return paths[key].rpartition("/")[2]
+
+
+def test_whole_archive(archive: Archive, catalog: Catalog, paths: dict[str, str]) -> None:
+    """An archive as it was written has no findings; every file was read, and every byte told."""
+    told: list[int] = []
+    report = verify(catalog, archive.root, choose=lambda: True, running=False, progress=told.append)
+    assert report.findings == ()
+    assert (report.checked, report.bytes, report.other) == (6, 33, 0)
+    assert sum(told) == total_bytes(catalog) == 33
+    assert len(paths) == 4
+
+
+def test_missing(archive: Archive, catalog: Catalog, paths: dict[str, str]) -> None:
+    """A file that is gone is missing, a clip and a thumbnail alike; a whole day too."""
+    (archive.root / paths["1"]).unlink()
+    (archive.root / paths["2"]).with_suffix(".jpg").unlink()
+    report = check(catalog, archive.root)
+    assert found(report) == {
+        ("missing", name(paths, "1")),
+        ("missing", name(paths, "2").replace(".mp4", ".jpg")),
+    }
+    shutil.rmtree(archive.root / "2026")
+    assert len(check(catalog, archive.root).findings) == 6
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda data: bytes([data[0] ^ 1]) + data[1:],
+        lambda data: data[:-1],
+        lambda data: data + b"\0",
+        lambda data: b"",
+        lambda data: b"\0" * len(data),
+    ],
+    ids=["bit flip", "cut", "padded", "empty", "zeros"],
+)
+def test_changed(
+    archive: Archive, catalog: Catalog, paths: dict[str, str], damage: Callable[[bytes], bytes]
+) -> None:
+    """A file whose bytes are not those that were archived is changed, whatever its length."""
+    file = archive.root / paths["2"]
+    file.write_bytes(damage(file.read_bytes()))
+    assert found(check(catalog, archive.root)) == {("changed", name(paths, "2"))}
+
+
+def test_swapped(archive: Archive, catalog: Catalog, paths: dict[str, str]) -> None:
+    """Two files that took each other's names are both changed."""
+    one, two = archive.root / paths["1"], archive.root / paths["2"]
+    data = one.read_bytes()
+    one.write_bytes(two.read_bytes())
+    two.write_bytes(data)
+    assert found(check(catalog, archive.root)) == {
+        ("changed", name(paths, "1")),
+        ("changed", name(paths, "2")),
+    }
+
+
+def test_folder_in_the_place_of_a_file(archive: Archive, catalog: Catalog, paths: dict[str, str]) -> None:
+    """What cannot be read as a file is a finding, not an error that ends the search."""
+    (archive.root / paths["1"]).unlink()
+    (archive.root / paths["1"]).mkdir()
+    assert found(check(catalog, archive.root)) == {("changed", name(paths, "1"))}
+
+
+@pytest.mark.parametrize("stranger", [f"{DAY}/stranger.mp4", f"{DAY}/STRANGER.JPG", "2025/01/x.mp4"])
+@pytest.mark.usefixtures("paths")
+def test_foreign(archive: Archive, catalog: Catalog, stranger: str) -> None:
+    """A clip or thumbnail in the dated tree that the catalog does not know is foreign."""
+    (archive.root / stranger).parent.mkdir(parents=True, exist_ok=True)
+    (archive.root / stranger).write_bytes(b"?")
+    assert [(finding.kind, finding.path) for finding in check(catalog, archive.root).findings] == [
+        ("foreign", stranger)
+    ]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        f"{DAY}/.DS_Store",
+        f"{DAY}/Thumbs.db",
+        f"{DAY}/note.txt",
+        f"{DAY}/@eaDir/clip.mp4/SYNOPHOTO_THUMB_M.jpg",
+        f"{DAY}/.@__thumb/default-clip.jpg",
+        f"{DAY}/._clip.mp4",
+    ],
+)
+@pytest.mark.usefixtures("paths")
+def test_others_are_counted_and_forgiven(archive: Archive, catalog: Catalog, other: str) -> None:
+    """What a desktop or a NAS leaves beside the clips, its thumbnails included, is counted and forgiven."""
+    (archive.root / other).parent.mkdir(parents=True, exist_ok=True)
+    (archive.root / other).write_bytes(b"?")
+    report = check(catalog, archive.root)
+    assert report.findings == ()
+    assert report.other == 1
+
+
+@pytest.mark.usefixtures("paths")
+def test_outside_the_dated_tree_is_not_ours(archive: Archive, catalog: Catalog) -> None:
+    """What lies beside the years is neither foreign nor counted."""
+    (archive.root / "favourites").mkdir()
+    (archive.root / "favourites" / "best.mp4").write_bytes(b"?")
+    report = check(catalog, archive.root)
+    assert (report.findings, report.other) == ((), 0)
+
+
+def test_file_of_a_waiting_clip_is_no_stranger(
+    archive: Archive, catalog: Catalog, store: Store, paths: dict[str, str]
+) -> None:
+    """A file that was named before a run was killed, and not yet recorded, belongs to its row."""
+    write(store, paths["4"], b"named, not recorded")
+    assert check(catalog, archive.root).findings == ()
+
+
+def test_recorded_clash_is_no_stranger(archive: Archive, catalog: Catalog, store: Store) -> None:
+    """The bytes that held a clip's name before it are known by the clash, and ours by its row."""
+    list_items(catalog, make_item(1))
+    path = clip_row(catalog, "1")["path"]
+    write(store, path, b"somebody else's")
+    archive_files(catalog, store, "1", clip_data=b"clip", picture=b"picture")
+    assert clip_row(catalog, "1")["path"].endswith("~2.mp4")
+    assert check(catalog, archive.root).findings == ()
+
+
+def test_running_sync_is_left_alone(archive: Archive, catalog: Catalog, paths: dict[str, str]) -> None:
+    """While a sync runs, a numbered name of a known clip is not yet foreign; a stranger is."""
+    numbered = archive.root / paths["1"].replace(".mp4", "~2.mp4")
+    numbered.write_bytes(b"?")
+    (archive.root / DAY / "stranger.mp4").write_bytes(b"?")
+    assert found(check(catalog, archive.root, running=True)) == {("foreign", "stranger.mp4")}
+    assert len(check(catalog, archive.root).findings) == 2
+
+
+def test_removed_clip_is_not_missing(archive: Archive, catalog: Catalog, paths: dict[str, str]) -> None:
+    """A clip that was pruned here is not looked for."""
+    for suffix in (".mp4", ".jpg"):
+        (archive.root / paths["1"]).with_suffix(suffix).unlink()
+    with catalog.transaction():
+        catalog.db.execute("UPDATE clips SET local_removed_at = 'now' WHERE origin_key = '1'")
+    report = check(catalog, archive.root)
+    assert (report.findings, report.checked) == ((), 4)
+    assert total_bytes(catalog) == 22
+
+
+def test_copy(archive: Archive, catalog: Catalog, paths: dict[str, str], tmp_path: Path) -> None:
+    """A copy of the folder is verified against the same catalog; the archive itself is not looked at."""
+    copy = tmp_path / "copy"
+    shutil.copytree(archive.root, copy)
+    (archive.root / paths["1"]).unlink()
+    (copy / paths["2"]).write_bytes(b"clap 2")
+    assert found(check(catalog, copy)) == {("changed", name(paths, "2"))}
+
+
+@pytest.mark.usefixtures("paths")
+def test_sample(archive: Archive, catalog: Catalog) -> None:
+    """Only the chosen files are read."""
+    turns = iter([True, False] * 3)
+    assert check(catalog, archive.root, choose=lambda: next(turns)).checked == 3
+
+
+def test_verified_is_recorded(archive: Archive, catalog: Catalog, paths: dict[str, str]) -> None:
+    """Clips without a finding get the date; one whose thumbnail is bad, or that has no file, does not."""
+    (archive.root / paths["1"]).unlink()
+    (archive.root / paths["2"]).with_suffix(".jpg").write_bytes(b"?")
+    report = check(catalog, archive.root)
+    for _ in range(2):
+        record_verified(catalog, report, now=NOW)
+    verified = catalog.rows("SELECT origin_key FROM clips WHERE verified_at IS NOT NULL")
+    assert [row["origin_key"] for row in verified] == ["3"]

@@ -1,0 +1,1 @@
+"""How fast, how heavy: the archiver beside a bare loop and beside blinkpy, against the simulator."""

@@ -1,0 +1,363 @@
+"""The commands around sync, each as a process: what they print, and their exit codes."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from blink_archive.cli import cli
+from blink_archive.simulator import Fault
+
+from ..conftest import MakeWorld
+from ..world import World
+
+
+@pytest.fixture
+def archived(world: World) -> World:
+    """A world with everything archived."""
+    world.sync()
+    return world
+
+
+def test_sync_prints_the_account_and_the_same_as_json(world: World) -> None:
+    """`sync` says in words what `sync --json` says as data, and the parts add up."""
+    done = world.run("sync", "--json")
+    assert done.returncode == 0
+    summary = json.loads(done.stdout)
+    account = summary["account"]
+    assert account["archived_now"] == summary["fetched"] == 12
+    assert account["counted"] == 12 + account["deleted"] + account["waiting"]
+    words = world.run("--json", "sync")
+    assert json.loads(words.stdout)["account"]["archived_now"] == 0
+    spoken = world.run("sync")
+    assert "archived now" in spoken.stdout
+    world.expect_complete()
+
+
+def test_an_unattended_sync_refuses_a_folder_without_marker(world: World, tmp_path: Path) -> None:
+    """An empty folder may be an unmounted disk: exit 1, nothing is written, --init is named."""
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    done = world.run("--archive", str(empty), "sync")
+    assert done.returncode == 1
+    assert "--init" in done.stderr
+    assert not list(empty.iterdir())
+
+
+def test_sync_init_makes_an_archive_and_is_harmless_again(world: World, tmp_path: Path) -> None:
+    """`sync --init` creates what is missing, and on an archive changes nothing."""
+    fresh = tmp_path / "deep" / "fresh"
+    for _ in range(2):
+        assert world.run("sync", "--init", "--limit", "1", "--archive", str(fresh)).returncode == 0
+    assert json.loads((fresh / ".blink-archive.json").read_text())["account_id"] == 1100001
+    assert world.run("init", "--archive", str(fresh)).returncode == 0
+
+
+def test_another_accounts_archive_is_refused(archived: World) -> None:
+    """A marker of another account: exit 1, a sentence, nothing changed."""
+    marker = archived.root / ".blink-archive.json"
+    marker.write_text(marker.read_text().replace("1100001", "42"))
+    before = archived.files()
+    done = archived.run("sync")
+    assert done.returncode == 1
+    assert "account 42" in done.stderr
+    assert archived.files() == before
+
+
+def test_a_marker_without_a_catalog_is_no_new_archive(archived: World) -> None:
+    """With the catalog gone no sync begins anew over what is there."""
+    (archived.root / "catalog.db").unlink()
+    done = archived.run("sync", "--init")
+    assert done.returncode == 1
+    assert "catalog" in done.stderr
+    assert not (archived.root / "catalog.db").exists()
+
+
+def test_a_catalog_of_a_newer_version_is_left_alone(archived: World) -> None:
+    """Exit 1, "Update blink-archive", not a byte changed."""
+    catalog = archived.root / "catalog.db"
+    subprocess.run([sys.executable, "-c", _SET_VERSION, str(catalog)], check=True)
+    before = catalog.read_bytes()
+    for command in (("sync",), ("ls",), ("verify",)):
+        done = archived.run(*command)
+        assert (done.returncode, "Update blink-archive" in done.stderr) == (1, True)
+    assert catalog.read_bytes() == before
+
+
+_SET_VERSION = "import sqlite3, sys; sqlite3.connect(sys.argv[1]).execute('PRAGMA user_version = 99')"
+
+
+def test_a_second_run_at_the_same_time_is_refused(make_world: MakeWorld) -> None:
+    """Exit 6 for the second one at once; the first is not disturbed."""
+    world = make_world(clips=90, page_limit=100, latency=0.1)
+    first = world.start("sync")
+    while not world.files():
+        assert first.poll() is None
+    second = world.run("sync")
+    assert second.returncode == 6
+    assert first.wait(timeout=30) == 0
+    first.communicate()
+    world.expect_complete()
+
+
+def test_readers_and_verify_work_during_a_sync(make_world: MakeWorld) -> None:
+    """`ls`, `status`, `query` and `verify` during a sync: each a true picture, no error, and verify
+    takes nothing that is being written for foreign."""
+    world = make_world(clips=80, page_limit=100, latency=0.03)
+    sync = world.start("sync")
+    while len(world.files()) < 4:
+        assert sync.poll() is None
+    runs = 0
+    while sync.poll() is None:
+        for command in ("verify", "status", "ls"):
+            done = world.run(command)
+            assert done.returncode == 0, done.stderr + done.stdout
+            runs += 1
+    sync.communicate()
+    assert runs >= 3
+    world.expect_complete()
+
+
+def test_a_dry_run_tells_and_writes_nothing(world: World) -> None:
+    """Clips, bytes and the first expiry are told; catalog and folder stay byte for byte."""
+    before = (world.root / "catalog.db").read_bytes()
+    done = world.run("sync", "--dry-run", "--json")
+    assert done.returncode == 0
+    found = json.loads(done.stdout)
+    assert (found["clips"], found["bytes_are"]) == (12, "assumed")
+    assert found["first_expires_at"]
+    assert (world.root / "catalog.db").read_bytes() == before
+    assert not world.files()
+    world.sync(limit=6)
+    measured = json.loads(world.run("sync", "--dry-run", "--json").stdout)
+    assert (measured["clips"], measured["bytes_are"]) == (6, "measured")
+    assert "would fetch 6 clips" in world.run("sync", "--dry-run").stdout
+
+
+def test_a_dry_run_needs_no_archive(world: World, tmp_path: Path) -> None:
+    """It works before there is an archive, and makes none."""
+    done = world.run("sync", "--dry-run", "--archive", str(tmp_path / "none"))
+    assert "would fetch 12 clips" in done.stdout
+    assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("sync", "--camera", "Nobody"),
+        ("ls", "--since", "yesterweek"),
+        ("ls", "--network", "nowhere"),
+        ("sync", "--max-rate", "fast"),
+        ("verify", "--sample", "0%"),
+        ("show", "17"),
+        ("query", "DELETE FROM clips"),
+        ("query", "SELEC 1"),
+        ("nonsense",),
+        ("--api-url", "http://192.0.2.1", "whoami"),
+    ],
+    ids=" ".join,
+)
+def test_wrong_usage_is_exit_2_and_a_sentence(archived: World, arguments: tuple[str, ...]) -> None:
+    """What means nothing is refused with words that say what would."""
+    done = archived.run(*arguments)
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stderr.strip()
+
+
+def test_ls_lists_what_the_filters_say(archived: World) -> None:
+    """Table and JSON, by camera then and now, by day, by source."""
+    clips = json.loads(archived.run("ls", "--json").stdout)
+    assert len([c for c in clips if c["status"] == "archived"]) == 12
+    assert clips == sorted(clips, key=lambda c: archived.clip(c["clip"])["created_at"])
+    camera = json.loads(archived.run("ls", "--json", "--camera", "FRONT DOOR").stdout)
+    assert camera
+    assert len(camera) < len(clips)
+    day = clips[0]["recorded"][:10]
+    one = json.loads(archived.run("ls", "--json", "--since", day, "--until", day).stdout)
+    assert one
+    assert {c["recorded"][:10] for c in one} == {day}
+    table = archived.run("ls").stdout
+    assert "\x1b" not in table
+    assert "\u202e" not in table
+    assert archived.run("ls", BLINK_ARCHIVE_CAMERA="Front Door\nCON").returncode == 0
+
+
+def test_show_tells_all_of_a_clip(archived: World) -> None:
+    """By Blink's id, by file name and by path, in words and as JSON with Blink's own entry."""
+    clip = archived.rows("SELECT * FROM clips WHERE sha256 IS NOT NULL")[0]
+    for name in (clip["origin_key"], clip["path"], str(archived.root / clip["thumbnail_path"])):
+        found = json.loads(archived.run("show", name, "--json").stdout)
+        assert found["item"] == json.loads(clip["raw"])
+        assert [event["kind"] for event in found["events"]] == ["archived"]
+    assert clip["sha256"] in archived.run("show", clip["origin_key"]).stdout
+
+
+def test_open_starts_the_desktops_player(archived: World, tmp_path: Path) -> None:
+    """`open` hands the file to the desktop; a clip without a file is a sentence."""
+    told = tmp_path / "told"
+    player = tmp_path / "bin" / "xdg-open"
+    player.parent.mkdir()
+    player.write_text(f'#!/bin/sh\necho "$1" > {told}\n')
+    player.chmod(0o755)
+    path = f"{player.parent}:{os.environ['PATH']}"
+    clip = archived.rows("SELECT * FROM clips WHERE sha256 IS NOT NULL")[0]
+    assert archived.run("open", clip["origin_key"], PATH=path).returncode == 0
+    while not told.exists():
+        pass
+    assert told.read_text().strip().endswith(clip["path"])
+    gone = archived.rows("SELECT * FROM clips WHERE sha256 IS NULL")[0]
+    done = archived.run("open", gone["origin_key"], PATH=path)
+    assert (done.returncode, "has no file" in done.stderr) == (1, True)
+
+
+def test_status_tells_how_the_archive_stands(archived: World) -> None:
+    """Counts, last run, watermark, disk space and the oldest waiting clip's expiry."""
+    found = json.loads(archived.run("status", "--json").stdout)
+    assert found["clips"]["archived"]["clips"] == 12
+    assert found["last_run"]["exit_code"] == 0
+    assert found["watermark"]
+    assert found["free_bytes"] > 0
+    assert found["first_expires_at"]
+    words = archived.run("status").stdout
+    for word in ("Archived", "Waiting", "Last run", "Watermark", "Expiring", "free"):
+        assert word in words
+
+
+def test_query_prints_tables_json_and_csv(archived: World) -> None:
+    """The same rows in three forms."""
+    sql = "SELECT source, count(*) AS clips FROM clips GROUP BY source ORDER BY source"
+    rows = json.loads(archived.run("query", "--json", sql).stdout)
+    assert json.loads(archived.run("query", "--format", "json", sql).stdout) == rows
+    text = archived.run("query", "--format", "csv", sql).stdout
+    assert [{**r, "clips": int(r["clips"])} for r in csv.DictReader(io.StringIO(text))] == rows
+    assert rows[0]["source"] in archived.run("query", sql).stdout
+    assert sum(row["clips"] for row in rows) == 15
+
+
+def test_verify_finds_what_is_missing_changed_and_foreign(archived: World) -> None:
+    """Exit 7 and the names of all three; files that are not ours are forgiven; afterwards a clean folder
+    is exit 0 and dated in the catalog."""
+    assert archived.run("verify").returncode == 0
+    assert not archived.rows("SELECT 1 FROM clips WHERE sha256 IS NOT NULL AND verified_at IS NULL")
+    one, two, three, *_ = archived.rows("SELECT * FROM clips WHERE sha256 IS NOT NULL")
+    (archived.root / one["path"]).unlink()
+    changed = archived.root / two["thumbnail_path"]
+    changed.write_bytes(changed.read_bytes()[:-1] + b"\0")
+    stranger = (archived.root / three["path"]).with_name("stranger.mp4")
+    stranger.write_bytes(b"x")
+    stranger.with_name(".DS_Store").write_bytes(b"x")
+    done = archived.run("verify", "--json")
+    assert done.returncode == 7
+    report = json.loads(done.stdout)
+    assert [f["path"] for f in report["missing"]] == [one["path"]]
+    assert [f["path"] for f in report["changed"]] == [two["thumbnail_path"]]
+    assert [f["path"] for f in report["foreign"]] == [stranger.relative_to(archived.root).as_posix()]
+    assert report["other_files"] == 1
+    assert "missing" in archived.run("verify").stdout
+
+
+def test_verify_against_a_copy(archived: World, tmp_path: Path) -> None:
+    """A second copy of the folder is verified by the same catalog, without a catalog of its own."""
+    copy = tmp_path / "copy"
+    shutil.copytree(archived.root / "2026", copy / "2026")
+    assert archived.run("verify", "--against", str(copy)).returncode == 0
+    victim = next(copy.rglob("*.mp4"))
+    victim.write_bytes(victim.read_bytes() + b"!")
+    assert archived.run("verify", "--against", str(copy)).returncode == 7
+    assert archived.run("verify").returncode == 0
+
+
+def test_a_sample_reads_a_part(archived: World) -> None:
+    """`--sample 40%` reads fewer files than there are, and at 100% all."""
+    some = json.loads(archived.run("verify", "--sample", "40%", "--json").stdout)
+    assert some["checked"] < 24
+    assert json.loads(archived.run("verify", "--sample", "100%", "--json").stdout)["checked"] == 24
+
+
+def test_a_network_that_is_down_is_exit_5(world: World) -> None:
+    """Nobody there: exit 5 and one sentence."""
+    world.blink.stop()
+    done = world.run("sync")
+    assert done.returncode == 5
+    assert "Traceback" not in done.stderr
+
+
+def test_failed_clips_are_exit_3_and_named(world: World) -> None:
+    """The reason of each clip that waits is said."""
+    world.blink.faults.add(Fault(endpoint="clip", kind="html", times=1))
+    done = world.run("sync")
+    assert done.returncode == 3
+    assert "waits" in done.stderr
+
+
+def test_help_names_every_command_without_loading_any() -> None:
+    """The lines in `--help` are those of the commands themselves, and all commands are there."""
+    shown = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "blink_archive", "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    with cli.make_context("blink-archive", [], resilient_parsing=True) as context:
+        for name in cli.list_commands(context):
+            command = cli.get_command(context, name)
+            assert command is not None
+            assert command.name == name
+            assert name in shown.stdout
+    for heavy in ("httpx", "sqlite_utils", "asyncio", "uvicorn"):
+        assert f" {heavy}\n" not in shown.stderr
+
+
+def test_output_can_be_cut_off(archived: World) -> None:
+    """`blink-archive ls | head -1` is no error."""
+    process = archived.start("ls")
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.stderr is not None
+    assert "Traceback" not in process.stderr.read()
+    process.stderr.close()
+    assert process.wait(timeout=10) in (0, 1, -signal.SIGPIPE)
+
+
+def test_the_simulator_serves_other_peoples_clients(tmp_path: Path) -> None:
+    """`simulator` prints its address, email, password and code, serves, and ends with Ctrl-C; a file of
+    faults is obeyed, and one that is none is wrong usage."""
+    faults = tmp_path / "faults.json"
+    faults.write_text('[{"kind": "status", "endpoint": "homescreen", "status": 503}]')
+    command = [sys.executable, "-m", "blink_archive", "simulator", "--clips", "3", "--faults", str(faults)]
+    with subprocess.Popen([*command, "--json"], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        text = ""
+        while not text.endswith("}\n"):
+            text += process.stdout.readline()
+        told = json.loads(text)
+        assert told["url"].startswith("http://127.0.0.1:")
+        assert (told["email"], told["code"]) == ("demo@example.com", "123456")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=10) == 0
+    faults.write_text('[{"kind": "earthquake"}]')
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "earthquake" in done.stderr
+
+
+def test_every_command_has_help() -> None:
+    """`COMMAND --help` works for each, with its options explained."""
+    with cli.make_context("blink-archive", [], resilient_parsing=True) as context:
+        for name in cli.list_commands(context):
+            command = cli.get_command(context, name)
+            assert command is not None
+            assert command.help
+            for parameter in command.params:
+                assert parameter.param_type_name == "argument" or parameter.help  # type: ignore[attr-defined]

@@ -1,0 +1,1 @@
+"""Tests of Blink's wire: pure, without a network."""

@@ -1,0 +1,81 @@
+"""The homescreen and commands."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from blink_archive.errors import UnexpectedAnswer
+from blink_archive.protocol.system import parse_command, parse_homescreen, parse_networks
+
+from .samples import SAMPLES
+from .test_media import JSON
+
+
+def test_the_homescreen_is_read() -> None:
+    """Networks, modules and the three families of cameras, with what Blink keeps for how long."""
+    screen = parse_homescreen(SAMPLES["homescreen"], server_time=None)
+    assert screen.account_id == 1100001
+    assert screen.auto_delete_days == 60
+    assert [(n.id, n.name, n.time_zone, n.armed) for n in screen.networks] == [
+        (2100001, "House", "America/Toronto", True),
+        (2100002, "Cottage", "Europe/Berlin", False),
+    ]
+    assert [(c.id, c.family, c.type) for c in screen.cameras] == [
+        (4100001, "camera", "catalina"),
+        (4100002, "camera", "white"),
+        (5100001, "owl", "owl"),
+        (6100001, "doorbell", "lotus"),
+    ]
+    (module,) = screen.sync_modules
+    assert (module.serial, module.local_storage_status) == ("G8V1000000000001", "active")
+    assert screen.raw is SAMPLES["homescreen"]
+
+
+@given(st.data())
+def test_a_damaged_homescreen_is_still_a_homescreen(data: st.DataObject) -> None:
+    """Fields of other types, in it and in its entries, never raise while it is recognizable."""
+    screen: dict[str, Any] = copy.deepcopy(SAMPLES["homescreen"])
+    for entry in (*screen["cameras"], *screen["networks"], *screen["sync_modules"], screen):
+        for name in data.draw(st.lists(st.sampled_from(sorted(entry)), max_size=3)):
+            entry[name] = data.draw(JSON)
+    assert parse_homescreen(screen, server_time=None).raw is screen
+
+
+def test_an_entry_without_an_id_is_left_out_and_kept_in_raw() -> None:
+    """It cannot be a row, but nothing is thrown away."""
+    screen = parse_homescreen({"cameras": [{"name": "x"}, None, {"id": "5"}]}, server_time=None)
+    assert [camera.id for camera in screen.cameras] == [5]
+    assert len(screen.raw["cameras"]) == 3
+
+
+@pytest.mark.parametrize("value", [None, [], {}, {"message": "x", "code": 1}, "homescreen"])
+def test_what_is_no_homescreen_raises(value: object) -> None:
+    """An empty system would look like one whose cameras are gone."""
+    with pytest.raises(UnexpectedAnswer):
+        parse_homescreen(value, server_time=None)
+
+
+def test_networks_are_read() -> None:
+    """From the older call, with its richer raw."""
+    (network,) = parse_networks(SAMPLES["networks"])
+    assert (network.id, network.armed, network.raw["lv_mode"]) == (2100001, True, "relay")
+
+
+def test_a_command_is_read_from_its_verb_and_its_poll() -> None:
+    """The poll repeats neither its id nor its network."""
+    new = parse_command(SAMPLES["arm"], network_id=2100001)
+    assert (new.id, new.network_id, new.complete, new.status_code) == (750082090, 2100001, False, None)
+    done = parse_command(SAMPLES["command_status_done"], network_id=2100001, command_id=750082090)
+    assert (done.id, done.complete, done.status_code) == (750082090, True, 908)
+    assert done.status_msg == "Command succeeded"
+
+
+def test_a_command_without_a_number_cannot_be_followed() -> None:
+    """It is said, rather than polled for."""
+    with pytest.raises(UnexpectedAnswer, match="number"):
+        parse_command({"network_id": 1}, network_id=1)

@@ -1,0 +1,1 @@
+"""Tests of the simulator: a client by hand, over real HTTP."""

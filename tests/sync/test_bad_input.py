@@ -1,0 +1,108 @@
+"""Entries of the feed that are not as they should be: recorded with the reason, and the run goes on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from blink_archive.simulator import Fault
+
+from ..conftest import MakeWorld
+from ..world import World
+
+ODD: dict[str, tuple[dict[str, Any], str]] = {
+    "no media": ({"media": None}, "media"),
+    "media of a wrong type": ({"media": 17}, "media"),
+    "an unknown zone": ({"time_zone": "Mars/Olympus_Mons"}, "time zone"),
+    "an unreadable date": ({"created_at": "the day before"}, "created_at"),
+    "a date of a wrong type": ({"created_at": {"year": 2026}}, "created_at"),
+    "a year out of this world": ({"created_at": "9999-12-31T23:59:59+00:00"}, "created_at"),
+    "an absolute URL to a stranger": ({"media": "http://203.0.113.9/x.mp4"}, ""),
+    "a huge id of a camera": ({"device_id": 2**70}, "device_id"),
+    "half a surrogate": ({"device_name": "caf\ud83d", "source": "\udc00"}, ""),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_an_odd_entry_is_recorded_with_its_reason(world: World, name: str) -> None:
+    """The entry is a row, the run ends with exit 3 or 0, every other clip is archived, and the account
+    adds up."""
+    changes, reason = ODD[name]
+    victim = world.blink.cloud.live_clips()[3]
+    world.blink.cloud.replace_item(victim, world.blink.cloud.item(victim) | changes)
+    summary = world.sync()
+    row = world.clip(victim)
+    if reason:
+        assert summary.exit_code == 3
+        assert reason in row["problem"]
+        assert str(victim) in [clip for clip, _ in summary.problems]
+    for clip_id in world.blink.cloud.live_clips():
+        assert clip_id == victim or world.clip(clip_id)["status"] == "archived"
+    world.expect_sums()
+
+
+@pytest.mark.parametrize("name", ["an unknown zone", "an unreadable date", "half a surrogate"])
+def test_what_can_be_had_is_archived_all_the_same(world: World, name: str) -> None:
+    """A clip with an odd zone or date is fetched and filed by what else is known; it is said once."""
+    victim = world.blink.cloud.live_clips()[3]
+    world.blink.cloud.replace_item(victim, world.blink.cloud.item(victim) | ODD[name][0])
+    world.sync()
+    assert world.clip(victim)["status"] == "archived"
+    assert world.sync().exit_code == 0
+
+
+@pytest.mark.parametrize("entry", [None, 17, "clip", [], {}, {"id": None}, {"id": "abc"}, {"id": True}])
+def test_an_entry_without_an_id_is_a_row_too(world: World, entry: Any) -> None:
+    """Even what has no id is recorded, under a key made of what it holds, and only once."""
+    world.blink.cloud.add_raw_item(entry)
+    summary = world.sync()
+    assert summary.exit_code == 3
+    (row,) = world.rows("SELECT * FROM clips WHERE origin_key LIKE 'malformed-%'")
+    assert row["problem"]
+    world.sync()
+    assert len(world.rows("SELECT 1 FROM clips WHERE origin_key LIKE 'malformed-%'")) == 1
+    assert summary.fetched == 12
+
+
+def test_unknown_fields_are_kept(world: World) -> None:
+    """A field that this program has never heard of is in `raw`, and changes nothing else."""
+    victim = world.blink.cloud.live_clips()[0]
+    item = world.blink.cloud.item(victim) | {"brand_new": {"deep": [1, None]}}
+    world.blink.cloud.replace_item(victim, item)
+    assert world.sync().exit_code == 0
+    assert '"brand_new": {"deep": [1, null]}' in world.clip(victim)["raw"]
+    world.expect_complete()
+
+
+def test_missing_fields_are_tolerated(make_world: MakeWorld) -> None:
+    """An entry with nothing but id, created_at and media is archived."""
+    world = make_world(clips=4, hostile=False)
+    victim = world.blink.cloud.live_clips()[0]
+    item = world.blink.cloud.item(victim)
+    bare = {name: item[name] for name in ("id", "created_at", "media")}
+    world.blink.cloud.replace_item(victim, bare)
+    assert world.sync().exit_code == 0
+    row = world.clip(victim)
+    assert (row["status"], row["time_zone"], row["thumbnail"]) == ("archived", "UTC", None)
+    assert "_unnamed_" in row["path"]
+
+
+@pytest.mark.parametrize("kind", ["html", "json"])
+def test_a_page_in_place_of_the_homescreen_does_not_stop_the_run(world: World, kind: Any) -> None:
+    """Without a homescreen the clips are archived all the same; the run says exit 5."""
+    world.blink.faults.add(Fault(endpoint="homescreen", kind=kind))
+    summary = world.sync()
+    assert (summary.exit_code, summary.fetched) == (5, 12)
+
+
+def test_a_repaired_entry_is_fetched_and_its_problem_forgotten(world: World) -> None:
+    """An entry that first came without a path, and later with one, is archived like any other."""
+    victim = world.blink.cloud.live_clips()[3]
+    world.blink.cloud.replace_item(victim, world.blink.cloud.item(victim) | {"media": None})
+    assert world.sync().exit_code == 3
+    world.blink.cloud.restore_item(victim)
+    world.blink.cloud.touch(victim)
+    assert world.sync().exit_code == 0
+    assert world.clip(victim)["problem"] is None
+    world.expect_complete()

@@ -1,0 +1,146 @@
+"""Faults of the wire: nothing wrong is ever accepted, and a clean run completes what they held back
+(promise 2)."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+
+from blink_archive.simulator import Fault
+
+from ..conftest import MakeWorld
+from ..world import World
+
+# Every way in which the bytes of a clip or thumbnail can be something else than they should be.
+SPOILED = {
+    "status": Fault(endpoint="*", kind="status", status=500),
+    "cut": Fault(endpoint="*", kind="truncate"),
+    "reset": Fault(endpoint="*", kind="reset"),
+    "longer": Fault(endpoint="*", kind="wrong_length", length="long"),
+    "no MP4": Fault(endpoint="*", kind="corrupt", damage="noise"),
+    "error object": Fault(endpoint="*", kind="json"),
+    "error page": Fault(endpoint="*", kind="html"),
+    "foreign redirect": Fault(endpoint="*", kind="redirect", location="http://203.0.113.9/clip.mp4"),
+}
+
+
+def spoil(world: World, name: str, endpoint: str, **more: object) -> Fault:
+    """The fault of that name on that endpoint."""
+    fault = SPOILED[name]
+    fields = {field: getattr(fault, field) for field in fault.__dataclass_fields__}
+    return world.blink.faults.add(Fault(**(fields | {"endpoint": endpoint} | more)))
+
+
+@pytest.mark.parametrize("name", SPOILED)
+def test_no_spoiled_clip_is_accepted(world: World, name: str) -> None:
+    """Whatever comes in place of a clip is not archived: the clip waits with its reason, exit 3 or 5,
+    nothing is left lying about, and the next run gets it."""
+    spoil(world, name, "clip")
+    summary = world.sync()
+    assert summary.exit_code in (3, 5)
+    assert summary.fetched == 0
+    assert summary.account["waiting"] == 13
+    assert not world.files()
+    assert not list((world.root / ".incoming").iterdir())
+    assert all(reason for _, reason in summary.failures)
+    world.blink.faults.clear()
+    assert world.sync().exit_code == 0
+    world.expect_complete()
+
+
+@pytest.mark.parametrize("name", SPOILED)
+def test_no_spoiled_thumbnail_is_accepted(world: World, name: str) -> None:
+    """The same for thumbnails, and they hold no clip back."""
+    spoil(world, name, "thumbnail", times=4)
+    world.sync()
+    world.blink.faults.clear()
+    assert world.sync().exit_code == 0
+    world.expect_complete()
+
+
+@pytest.mark.parametrize("name", SPOILED)
+def test_one_spoiled_answer_does_not_stop_the_others(world: World, name: str) -> None:
+    """A fault that passes is either outlived within the run, or costs that one clip a run."""
+    spoil(world, name, "clip", times=1)
+    assert world.sync().fetched >= 11
+    world.sync()
+    world.expect_complete()
+
+
+def test_all_faults_at_once_and_then_a_clean_run(make_world: MakeWorld) -> None:
+    """Each fault on each endpoint with some probability, run after run, never leaves a wrong file; one
+    clean run completes the archive."""
+    world = make_world(clips=40, page_limit=7)
+    for name in SPOILED:
+        for endpoint in ("clip", "thumbnail", "media_changed", "homescreen"):
+            spoil(world, name, endpoint, probability=0.03)
+    for _ in range(6):
+        world.sync()
+        hashes = {hashlib.sha256(data).hexdigest() for data in world.files().values()}
+        right = {
+            hashlib.sha256(data).hexdigest()
+            for clip_id in world.blink.cloud.live_clips()
+            for data in (
+                world.blink.cloud.clip_bytes(clip_id),
+                world.blink.cloud.thumbnail_bytes(clip_id),
+            )
+        }
+        assert hashes <= right
+    world.blink.faults.clear()
+    assert world.sync().exit_code == 0
+    world.expect_complete()
+
+
+def test_a_clip_without_a_length_is_kept_as_unproven(make_world: MakeWorld) -> None:
+    """Bytes that come without a length and twice with one hash are kept, marked and reported."""
+    world = make_world(clips=2, hostile=False)
+    world.blink.faults.add(Fault(endpoint="clip", kind="wrong_length", length="chunked"))
+    summary = world.sync()
+    assert (summary.exit_code, summary.fetched, len(summary.unproven)) == (0, 2, 2)
+    rows = world.rows("SELECT unproven FROM clips WHERE sha256 IS NOT NULL")
+    assert {row["unproven"] for row in rows} == {"Blink did not say its length"}
+    world.expect_complete()
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        Fault(endpoint="clip", kind="corrupt", damage="size"),
+        Fault(endpoint="clip", kind="wrong_length", length="short"),
+    ],
+    ids=lambda fault: fault.kind,
+)
+def test_a_broken_structure_that_arrives_twice_is_kept_as_unproven(make_world: MakeWorld, odd: Fault) -> None:
+    """Real files can be odd: with `ftyp` and `moov`, a failed walk, and one hash twice, they are kept,
+    marked with what is wrong, and reported."""
+    world = make_world(clips=1, hostile=False)
+    world.blink.faults.add(odd)
+    summary = world.sync()
+    assert (summary.exit_code, summary.fetched, len(summary.unproven)) == (0, 1, 1)
+    (row,) = world.rows("SELECT * FROM clips WHERE sha256 IS NOT NULL")
+    assert "ends after the file" in row["unproven"]
+    assert (world.root / row["path"]).stat().st_size == row["bytes"]
+
+
+def test_a_flaw_of_one_transfer_is_not_kept(make_world: MakeWorld) -> None:
+    """Broken once and whole the second time: the whole one is archived, and nothing is unproven."""
+    world = make_world(clips=1, hostile=False)
+    world.blink.faults.add(Fault(endpoint="clip", kind="corrupt", damage="size", times=1))
+    assert not world.sync().unproven
+    world.expect_complete()
+
+
+def test_a_clip_that_stalls_does_not_hold_the_others(make_world: MakeWorld) -> None:
+    """While one connection hangs the other workers go on, and Ctrl-C still ends the run."""
+    world = make_world(clips=8, hostile=False)
+    world.blink.faults.add(Fault(endpoint="clip", kind="stall", seconds=60, times=1))
+    process = world.start("sync")
+    while process.poll() is None and len(world.files()) < 14:
+        pass
+    process.terminate()
+    process.communicate(timeout=5)
+    assert process.returncode == 130
+    world.blink.faults.clear()
+    world.sync()
+    world.expect_complete()

@@ -1,0 +1,162 @@
+"""Politeness and sign-in during a sync (promises 7 and 8)."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from datetime import timedelta
+
+import pytest
+
+from blink_archive.simulator import Fault
+from blink_archive.sync.run import Options, Summary
+
+from ..conftest import MakeWorld
+from ..world import World
+
+
+def test_a_throttled_run_waits_as_long_as_it_is_told(world: World) -> None:
+    """429 with Retry-After: no request for clips before that time, and then all are fetched."""
+    world.blink.faults.add(
+        Fault(endpoint="clip", kind="status", status=429, retry_after=40, times=1, after=3)
+    )
+    summary = world.sync()
+    assert (summary.exit_code, summary.fetched) == (0, 12)
+    asked = [r for r in world.blink.requests if r.endpoint == "clip"]
+    told = next(r for r in asked if r.status == 429)
+    later = [r.time for r in asked if r.time > told.time + 1]
+    assert min(later) >= told.time + 38
+    world.expect_complete()
+
+
+@pytest.mark.parametrize("status", [403, 406, 429])
+def test_throttling_without_a_time_backs_off_and_gives_up_politely(world: World, status: int) -> None:
+    """Throttling that does not end stops the run (exit 5) after a handful of requests, not thousands."""
+    world.blink.faults.add(Fault(endpoint="clip", kind="status", status=status))
+    summary = world.sync()
+    assert summary.exit_code == 5
+    asked = [r for r in world.blink.requests if r.endpoint == "clip"]
+    assert len(asked) <= 40
+    assert asked[-1].time - asked[0].time >= 15
+    world.blink.faults.clear()
+    world.sync()
+    world.expect_complete()
+
+
+def test_a_long_retry_after_ends_the_run(world: World) -> None:
+    """Told to come back in two hours, the run ends at once with exit 5 and says when."""
+    world.blink.faults.add(Fault(endpoint="clip", kind="status", status=429, retry_after=7200))
+    began = world.clock.now()
+    summary = world.sync()
+    assert summary.exit_code == 5
+    assert world.clock.now() - began < timedelta(minutes=5)
+    assert summary.stopped
+
+
+def test_five_transport_failures_in_a_row_stop_the_run(make_world: MakeWorld) -> None:
+    """Where nothing comes through, the run does not try a hundred clips: exit 5, and most are untouched."""
+    world = make_world(clips=100, page_limit=200)
+    world.blink.faults.add(Fault(endpoint="clip", kind="reset"))
+    summary = world.sync()
+    assert summary.exit_code == 5
+    assert len(summary.failures) < 15
+    world.blink.faults.clear()
+    assert world.sync().exit_code == 0
+    world.expect_complete()
+
+
+def test_an_expired_token_is_refreshed_once_for_all_workers(world: World) -> None:
+    """The token dies in the middle of a run: one refresh, no password, and everything arrives."""
+    passwords = world.blink.cloud.passwords_posted
+    world.blink.faults.add(Fault(endpoint="clip", kind="expired_token", times=1, after=3))
+    summary = world.sync()
+    assert (summary.exit_code, summary.fetched) == (0, 12)
+    refreshes = [r for r in world.blink.requests if r.grant_type == "refresh_token"]
+    assert len(refreshes) == 1
+    assert world.blink.cloud.passwords_posted == passwords
+    world.expect_complete()
+
+
+def test_a_refresh_that_fails_is_no_reason_to_sign_in(world: World) -> None:
+    """5xx at the token endpoint is exit 5, the refresh token is kept, and the next run uses it."""
+    world.blink.cloud.expire_tokens()
+    world.blink.faults.add(Fault(endpoint="token", kind="status", status=503))
+    summary = world.sync()
+    assert summary.exit_code == 5
+    world.blink.faults.clear()
+    assert world.sync().exit_code == 0
+    world.expect_complete()
+
+
+def test_a_dead_refresh_token_asks_for_a_sign_in(world: World) -> None:
+    """Only Blink's own refusal of the refresh token is exit 4; the password is not posted."""
+    passwords = world.blink.cloud.passwords_posted
+    world.blink.cloud.expire_tokens()
+    world.blink.cloud.revoke_refresh_tokens()
+    summary = world.sync()
+    assert summary.exit_code == 4
+    assert "blink-archive login" in (summary.stopped or "")
+    assert world.blink.cloud.passwords_posted == passwords
+
+
+def test_an_update_that_blink_demands_is_exit_5(world: World) -> None:
+    """ "An app update is required" ends the run with exit 5 and says that this program needs an update."""
+    world.blink.faults.add(Fault(endpoint="media_changed", kind="update_required"))
+    summary = world.sync()
+    assert summary.exit_code == 5
+    assert "update" in (summary.stopped or "")
+
+
+def test_a_handful_of_requests_at_a_time(make_world: MakeWorld) -> None:
+    """There are never more requests under way than workers."""
+    world = make_world(clips=60, latency=0.01)
+    world.sync(workers=4)
+    assert world.blink.max_in_flight <= 4
+
+
+def test_a_rate_is_kept(make_world: MakeWorld) -> None:
+    """`--max-rate` holds the average down: the bytes take at least their time."""
+    world = make_world(clips=10)
+    summary = world.sync(max_rate=100_000)
+    assert sum(world.clock.slept) >= summary.bytes / 100_000 * 0.5
+
+
+def test_no_secret_reaches_archive_log_or_output(world: World) -> None:
+    """Tokens are in no file of the archive, in no log at any level, and in no output."""
+    world.blink.faults.add(Fault(endpoint="clip", kind="html", times=1))
+    log = world.root.parent / "log"
+    secrets = _tokens(world)
+    world.blink.cloud.expire_tokens()
+    done = world.run("-vv", "--log-file", str(log), "sync")
+    assert done.returncode == 3
+    secrets |= _tokens(world)
+    assert len(secrets) == 4
+    haystacks = [done.stdout, done.stderr, log.read_text()]
+    haystacks += [p.read_bytes().decode("latin-1") for p in world.root.rglob("*") if p.is_file()]
+    assert "GET" in log.read_text()
+    for secret in secrets | {world.settings.email, world.settings.password + "@"}:
+        assert not [text for text in haystacks if secret in text]
+
+
+def _tokens(world: World) -> set[str]:
+    session = json.loads((world.state / "session.json").read_text())
+    return {session["access_token"], session["refresh_token"]}
+
+
+def test_a_cancelled_sync_keeps_what_is_complete(make_world: MakeWorld) -> None:
+    """Cancelled in the middle, a run commits what has arrived whole, leaves no part behind, and says 130."""
+    world = make_world(clips=30, latency=0.02)
+
+    async def cancelled() -> Summary:
+        task = asyncio.ensure_future(world._sync(Options()))
+        while not world.files():  # noqa: ASYNC110 - nothing tells of a file by an event
+            await asyncio.sleep(0.01)
+        task.cancel()
+        return await task
+
+    summary = asyncio.run(cancelled())
+    assert summary.exit_code == 130
+    assert not list((world.root / ".incoming").iterdir())
+    assert 0 < len(world.rows("SELECT 1 FROM clips WHERE sha256 IS NOT NULL")) < 30
+    world.sync()
+    world.expect_complete()

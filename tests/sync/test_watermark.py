@@ -1,0 +1,158 @@
+"""The watermark: where the next walk begins, and what must not move it (promise 4)."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from urllib.parse import parse_qs
+
+import pytest
+
+from blink_archive.simulator import Fault
+
+from ..conftest import MakeWorld
+from ..world import World
+
+
+def since(world: World) -> datetime | None:
+    """The watermark, in the catalog."""
+    rows = world.rows("SELECT since FROM watermarks")
+    return datetime.fromisoformat(rows[0]["since"]) if rows else None
+
+
+def asked_since(world: World) -> list[str]:
+    """What the listing was asked for, request by request."""
+    return [
+        parse_qs(request.query)["since"][0]
+        for request in world.blink.requests
+        if request.endpoint == "media_changed"
+    ]
+
+
+def test_it_is_the_servers_date_at_the_first_page(world: World) -> None:
+    """After a finished walk the watermark is Blink's clock when the walk began."""
+    before = world.clock.now()
+    world.sync()
+    mark = since(world)
+    assert mark is not None
+    assert before - timedelta(seconds=2) <= mark <= world.clock.now()
+
+
+def test_the_next_walk_overlaps_by_an_hour(world: World) -> None:
+    """The second walk asks for what changed since an hour before the watermark."""
+    world.sync()
+    mark = since(world)
+    assert mark is not None
+    world.blink.forget_requests()
+    world.sync()
+    assert asked_since(world)[0] == f"{mark - timedelta(hours=1):%Y-%m-%dT%H:%M:%S+0000}"
+
+
+@pytest.mark.parametrize("kind", ["html", "json", "truncate", "reset"])
+def test_a_walk_that_breaks_off_does_not_move_it(make_world: MakeWorld, kind: str) -> None:
+    """A failure on the second page leaves the watermark; the run says so (exit 5), what was listed is
+    recorded, and the next run lists the rest."""
+    world = make_world(page_limit=5)
+    world.blink.faults.add(Fault(endpoint="media_changed", kind=kind, match="page=2$"))
+    summary = world.sync()
+    assert summary.exit_code == 5
+    assert since(world) is None
+    assert summary.new == 5
+    world.blink.faults.clear()
+    assert world.sync().exit_code == 0
+    world.expect_complete()
+
+
+def test_a_broken_walk_still_lets_the_queue_be_fetched(make_world: MakeWorld) -> None:
+    """Where the listing is out of order but the network is there, what waits is fetched."""
+    world = make_world(page_limit=5)
+    world.sync(limit=2)
+    world.blink.faults.add(Fault(endpoint="media_changed", kind="html"))
+    summary = world.sync()
+    assert (summary.exit_code, summary.fetched) == (5, 10)
+
+
+def test_a_false_empty_list_does_not_move_it(world: World) -> None:
+    """A well-formed empty first page, where there used to be clips, is not believed: a clip that it hid
+    is found by the next run."""
+    world.sync()
+    mark = since(world)
+    hidden = world.blink.cloud.add_clip()
+    world.blink.faults.add(Fault(endpoint="media_changed", kind="empty_list", times=1))
+    world.clock.pass_by(hours=30)
+    world.sync()
+    assert since(world) == mark
+    world.sync()
+    assert world.clip(hidden)["status"] == "archived"
+
+
+def test_a_false_empty_full_walk_is_warned_of_and_not_believed(world: World) -> None:
+    """A full walk that finds nothing where there was much moves nothing, loses nothing, and says so."""
+    world.sync()
+    mark = since(world)
+    world.blink.faults.add(Fault(endpoint="media_changed", kind="empty_list", times=1))
+    summary = world.sync(full=True)
+    assert since(world) == mark
+    assert "no clips at all" in summary.warnings[0]
+    assert summary.account["gone"] == 0
+    assert world.sync(full=True).full_walk
+    world.expect_complete()
+
+
+def test_a_clock_that_is_a_day_off_does_not_move_it(make_world: MakeWorld) -> None:
+    """A `Date` more than a day from the local clock is no watermark; clips are fetched all the same."""
+    world = make_world()
+    server = world.blink.cloud.settings
+    assert server.now == world.clock.now
+    machine = world.clock.now
+    world.clock.now = lambda: machine() - timedelta(days=2)  # type: ignore[method-assign]
+    summary = world.sync()
+    assert since(world) is None
+    assert "clock" in summary.warnings[0]
+    assert summary.fetched == 12
+
+
+def test_a_shifting_page_is_healed_by_the_next_full_walk(make_world: MakeWorld) -> None:
+    """Clips purged while pages are read shift the rest, and one is never listed: the next full walk, a
+    week later at most, finds it."""
+    world = make_world(page_limit=4, clips=12, auto_delete_days=60)
+    ids = sorted(world.blink.cloud.live_clips())
+
+    def purge_two(page: int) -> None:
+        if page == 2:
+            world.blink.cloud.on_page = None
+            for clip_id in ids[-2:]:
+                world.blink.cloud.purge_clip(clip_id)
+
+    world.blink.cloud.on_page = purge_two
+    world.sync()
+    missed = [i for i in ids[:-2] if not world.rows("SELECT 1 FROM clips WHERE origin_key = ?", str(i))]
+    assert missed
+    world.clock.pass_by(days=6, hours=23)
+    assert not world.sync().full_walk
+    world.clock.pass_by(hours=2)
+    assert world.sync().full_walk
+    assert all(world.clip(clip_id)["status"] == "archived" for clip_id in missed)
+
+
+@pytest.mark.parametrize(("auto_delete_days", "due"), [(60, 7.0), (14, 14 / 3), (3, 1.0)])
+def test_full_walks_are_due_by_what_blink_keeps(
+    make_world: MakeWorld, auto_delete_days: int, due: float
+) -> None:
+    """One every min(7 days, a third of the account's `auto_delete_days`)."""
+    world = make_world(clips=2, auto_delete_days=auto_delete_days, hostile=False)
+    assert world.sync().full_walk
+    world.clock.pass_by(days=due - 0.1)
+    assert not world.sync().full_walk
+    world.clock.pass_by(days=0.2)
+    assert world.sync().full_walk
+
+
+def test_a_list_that_repeats_itself_is_an_error_and_not_a_loop(make_world: MakeWorld) -> None:
+    """A server that answers every page with the same entries ends the walk with exit 5."""
+    world = make_world(page_limit=100)
+    first = {"limit": 100, "purge_id": 0, "media": [{"id": 1, "created_at": "2026-11-01T00:00:00Z"}]}
+    world.blink.faults.add(Fault(endpoint="media_changed", kind="json", body=first))
+    summary = world.sync()
+    assert summary.exit_code == 5
+    assert "repeats itself" in (summary.stopped or "") + " ".join(summary.warnings)
+    assert since(world) is None

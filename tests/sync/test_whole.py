@@ -1,0 +1,134 @@
+"""A whole sync: from an account to a folder that stands alone."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+
+from blink_archive.archive.filters import Filter
+from blink_archive.simulator import Fault
+
+from ..conftest import MakeWorld
+from ..world import World, clips_fetched
+
+
+def test_everything_listed_is_archived_byte_for_byte(world: World) -> None:
+    """Every clip and thumbnail of the cloud is in the folder, with its bytes, hash and row."""
+    summary = world.sync()
+    assert summary.exit_code == 0
+    assert summary.fetched == summary.thumbnails == 12
+    world.expect_complete()
+
+
+def test_a_second_sync_fetches_nothing(world: World) -> None:
+    """What is archived is not asked for again, though the overlap lists some of it again."""
+    world.sync()
+    world.blink.forget_requests()
+    summary = world.sync()
+    assert (summary.exit_code, summary.fetched) == (0, 0)
+    assert not clips_fetched(world)
+    world.expect_complete()
+
+
+def test_a_download_that_marks_clips_watched_is_not_repeated(make_world: MakeWorld) -> None:
+    """Where downloading flips `watched` and `updated_at`, the clips are listed again, their first
+    `watched` is kept, and not one of them is downloaded twice."""
+    world = make_world(mark_watched=True)
+    world.sync()
+    before = {row["origin_key"]: row["watched"] for row in world.rows("SELECT * FROM clips")}
+    world.blink.forget_requests()
+    world.clock.pass_by(seconds=30)
+    world.sync()
+    assert not clips_fetched(world)
+    after = world.rows("SELECT * FROM clips WHERE sha256 IS NOT NULL")
+    assert all(row["watched"] == before[row["origin_key"]] for row in after)
+    assert all(row["watched_now"] == 1 for row in after)
+    world.expect_complete()
+
+
+def test_files_carry_the_time_of_the_clip(world: World) -> None:
+    """The mtime is when the clip was recorded, and the name says it in local time with its offset."""
+    world.sync()
+    for row in world.rows("SELECT * FROM clips WHERE sha256 IS NOT NULL"):
+        created = datetime.fromisoformat(row["created_at"])
+        for path in (row["path"], row["thumbnail_path"]):
+            assert (world.root / path).stat().st_mtime == created.timestamp()
+        local = datetime.fromisoformat(row["created_local"])
+        assert local == created.replace(microsecond=0)
+        assert row["path"].startswith(f"{local:%Y/%m/%d/%Y-%m-%dT%H-%M-%S%z}_")
+
+
+def test_the_hour_that_repeats_stays_in_order(world: World) -> None:
+    """Two clips with one local time, an hour apart, sort by name as they were recorded."""
+    world.sync()
+    rows = world.rows("SELECT * FROM clips ORDER BY created_at")
+    twice = [row for row in rows if row["created_local"][:16].endswith("T01:30")]
+    assert len({row["created_local"][:19] for row in twice[:2]}) == 1
+    assert [row["path"] for row in twice[:2]] == sorted(row["path"] for row in twice[:2])
+
+
+def test_the_folder_stands_alone(world: World) -> None:
+    """clips.json of each day has every clip of it, with or without a file, with Blink's own entry,
+    the facts and the events."""
+    world.sync()
+    found = {}
+    for path in world.root.rglob("clips.json"):
+        day = json.loads(path.read_text())
+        assert path.parent == world.root / day["day"].replace("-", "/")
+        for clip in day["clips"]:
+            found[clip["origin_key"]] = clip
+    rows = world.rows("SELECT * FROM clips")
+    assert found.keys() == {row["origin_key"] for row in rows}
+    for row in rows:
+        clip = found[row["origin_key"]]
+        assert clip["item"] == json.loads(row["raw"])
+        for fact in ("sha256", "path", "bytes", "archived_at", "thumbnail_sha256", "remote_deleted_at"):
+            assert clip.get(fact) == row[fact]
+        assert [event["kind"] for event in clip["events"]] == (["archived"] if row["sha256"] else [])
+
+
+def test_filters_narrow_the_fetch_and_not_the_record(world: World) -> None:
+    """With a filter all is recorded, the rest counts as excluded, and the next run fetches it."""
+    summary = world.sync(wanted=Filter(cameras=("front door",)))
+    matching = summary.fetched
+    cameras = world.rows(
+        "SELECT DISTINCT name FROM cameras JOIN clips ON camera_id = cameras.id WHERE sha256 IS NOT NULL"
+    )
+    assert 0 < matching < 12
+    assert [camera["name"] for camera in cameras] == ["Front Door"]
+    assert summary.account["excluded"] == 12 - matching
+    assert summary.exit_code == 0
+    assert world.sync().fetched == 12 - matching
+    world.expect_complete()
+
+
+def test_a_limit_takes_the_oldest_and_is_no_error(world: World) -> None:
+    """`--limit 5` fetches the five oldest clips; the others wait, and the exit code is 0."""
+    summary = world.sync(limit=5)
+    assert (summary.fetched, summary.exit_code) == (5, 0)
+    got = {row["created_at"] for row in world.rows("SELECT * FROM clips WHERE sha256 IS NOT NULL")}
+    rest = {
+        row["created_at"]
+        for row in world.rows("SELECT * FROM clips_view JOIN clips USING (id) WHERE status = 'waiting'")
+    }
+    assert max(got) <= min(rest)
+    world.sync()
+    world.expect_complete()
+
+
+def test_a_partial_clip_waits_ten_minutes_and_is_then_fetched(make_world: MakeWorld) -> None:
+    """A clip still being written is recorded, is no error, is left alone for ten minutes, and then
+    fetched, listed again or not."""
+    world = make_world(clips=3)
+    assert world.sync().exit_code == 0
+    (row,) = world.rows("SELECT * FROM clips WHERE partial")
+    world.clock.pass_by(minutes=1)
+    assert world.sync().exit_code == 0
+    assert world.clip(row["origin_key"])["sha256"] is None
+    world.blink.cloud.finish_partial(int(row["origin_key"]))
+    world.blink.faults.add(Fault(endpoint="media_changed", kind="status", status=500))
+    world.clock.pass_by(minutes=10)
+    assert world.sync().fetched == 1
+    world.blink.faults.clear()
+    world.sync()
+    world.expect_complete()
