@@ -17,7 +17,7 @@ Json = Mapping[str, Any]
 
 def utc_text(moment: datetime) -> str:
     """The one form in which times are stored: ``2026-11-23T19:52:07.000000Z``, fixed width."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
 
 
 def from_utc_text(text: str) -> datetime:

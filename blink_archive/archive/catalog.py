@@ -20,6 +20,7 @@ import sqlite_utils
 
 from ..errors import ArchiveError, CatalogMissing, NewerFormat, StorageError
 from ..model import from_utc_text, utc_text
+from .store import storage_errors
 
 FORMAT = 1
 APPLICATION_ID = 0x424C4B41  # "BLKA", shown by `file catalog.db`
@@ -32,6 +33,11 @@ def schema() -> str:
     package = Path(__file__).parent.parent
     inside = package / "schema.sql"
     return (inside if inside.is_file() else package.parent / "schema.sql").read_text(encoding="utf-8")
+
+
+def storable(text: str) -> str:
+    """``text`` as SQLite takes it: half a surrogate pair, which JSON may hold, becomes an escape."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +87,22 @@ class Catalog:
 
     @classmethod
     def create(cls, path: Path, *, uuid: str, account_id: int, now: datetime) -> Catalog:
-        """A new catalog with its one ``archive`` row. A file left empty by a crash is filled."""
+        """A new catalog with its one ``archive`` row, where `is_blank` says that there is none yet."""
         with catalog_errors(path):
             catalog = cls(_connect(path, mode="rwc"), path=path, writable=True)
             catalog._set_pragmas()
             catalog._fill(uuid=uuid, account_id=account_id, now=now)
             return catalog
+
+    @staticmethod
+    def is_blank(path: Path) -> bool:
+        """Whether there is no catalog yet: no file, or what a crash in the middle of `create` left of
+        one. Raises `ArchiveError` and `StorageError` as `open` does."""
+        with storage_errors(f"reach the catalog {path}"):
+            if not path.exists() or (path.is_file() and not path.stat().st_size):
+                return True
+        with catalog_errors(path), contextlib.closing(_connect(path, mode="rw")) as connection:
+            return not connection.execute("SELECT name FROM sqlite_schema").fetchall()
 
     @classmethod
     def scratch(cls, *, account_id: int, now: datetime) -> Catalog:
@@ -203,14 +219,14 @@ class Catalog:
     # opening
 
     def _check_format(self) -> None:
+        if self.value("PRAGMA application_id") != APPLICATION_ID:
+            raise ArchiveError(f"{self.path} is not a catalog of blink-archive. Check --catalog.")
         found = self.value("PRAGMA user_version")
         if found > FORMAT:
             raise NewerFormat(
                 f"The catalog {self.path} has format {found}; this version knows up to {FORMAT}. "
                 "Update blink-archive; nothing was changed."
             )
-        if found == 0:
-            raise CatalogMissing(f"{self.path} is not a catalog of blink-archive. Check --catalog.")
 
     def _set_pragmas(self) -> None:
         for pragma, setting, expected in (
@@ -246,10 +262,8 @@ def _connect(path: Path, *, mode: str, wait: float = WRITER_WAITS) -> sqlite3.Co
 
 
 def _check_exists(path: Path) -> None:
-    try:
+    with storage_errors(f"reach the catalog {path}"):
         found = path.is_file()
-    except OSError as error:
-        raise StorageError(f"The catalog {path} cannot be reached: {error.strerror}.") from error
     if not found:
         raise CatalogMissing(
             f"There is no catalog at {path}. The clips in the folder are safe; put back a copy of the "

@@ -82,11 +82,11 @@ def _duration(file: BinaryIO, offset: int, end: int) -> float | None:
             body = _read(file, _MVHD, start)
             if len(body) < _MVHD:
                 return None
-            if body[0] == 1:
-                scale, ticks = int.from_bytes(body[20:24], "big"), int.from_bytes(body[24:32], "big")
-            else:
-                scale, ticks = int.from_bytes(body[12:16], "big"), int.from_bytes(body[16:20], "big")
-            return round(ticks / scale, 3) if scale else None
+            scale, ticks = (body[20:24], body[24:32]) if body[0] == 1 else (body[12:16], body[16:20])
+            units = int.from_bytes(scale, "big")
+            if units == 0 or ticks == b"\xff" * len(ticks):  # ISO 14496-12: all ones is "unknown"
+                return None
+            return round(int.from_bytes(ticks, "big") / units, 3)
     return None
 
 

@@ -7,14 +7,14 @@ later, but for `updated_at`, `watched_now` and the tombstone.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from ..model import Homescreen, MediaItem, utc_text
+from ..model import Homescreen, Json, MediaItem, utc_text
 from . import layout
-from .catalog import Catalog
+from .catalog import Catalog, storable
 
 PARTIAL_WAIT = timedelta(minutes=10)
 
@@ -284,9 +284,13 @@ def _upsert(catalog: Catalog, table: str, **row: Any) -> None:
 
 
 def _text(value: str | None) -> str | None:
-    """Half a surrogate pair is legal in JSON and not in SQLite: written as an escape."""
-    return None if value is None else value.encode("utf-8", "backslashreplace").decode()
+    return None if value is None else storable(value)
 
 
-def _json(value: Mapping[str, Any] | Iterable[Any]) -> str:
-    return json.dumps(value, ensure_ascii=False).encode("utf-8", "backslashreplace").decode()
+def _json(value: Json) -> str:
+    """``value`` as JSON that any reader takes: NaN and Infinity, which Python knows alone, as text."""
+    try:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    except ValueError:
+        text = json.dumps(json.loads(json.dumps(value), parse_constant=str), ensure_ascii=False)
+    return storable(text)

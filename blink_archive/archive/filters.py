@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from typing import Any
 
 from dateutil import parser as dates
 
 from ..errors import UsageError
 from ..model import utc_text
-from .catalog import Catalog
+from .catalog import Catalog, storable
 
 Moment = date | datetime  # a bare date is the clip's local day; a datetime (aware) is an instant
 
@@ -47,7 +46,7 @@ def parse_moment(text: str, *, now: datetime) -> Moment:
         if _ISO_DAY.fullmatch(text):
             return date.fromisoformat(text)
         today = now.astimezone().replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
-        moment = dates.parse(text, default=today)  # what the text omits is today's
+        moment = dates.parse(text, default=today, tzinfos=_offset)  # what the text omits is today's
         if not re.search(r"\d:\d|\dT\d", text):
             return moment.date()
         return moment.astimezone(UTC)  # a naive one is taken as the machine's time
@@ -75,14 +74,27 @@ def where(catalog: Catalog, wanted: Filter) -> tuple[str, dict[str, Any]]:
         if asked:
             ids, names = _match(catalog, kind, asked)
             conditions.append(
-                f"(clips.{kind}_id IN (SELECT value FROM json_each(:{kind}_ids))"
-                f" OR clips.{kind}_name IN (SELECT value FROM json_each(:{kind}_names)))"
+                f"(clips.{kind}_id IN ({_marks(f'{kind}_id', ids, parameters)})"
+                f" OR clips.{kind}_name IN ({_marks(f'{kind}_name', names, parameters)}))"
             )
-            parameters |= {f"{kind}_ids": json.dumps(ids), f"{kind}_names": json.dumps(names)}
     if wanted.sources:
-        conditions.append("lower(clips.source) IN (SELECT value FROM json_each(:sources))")
-        parameters["sources"] = json.dumps([source.lower() for source in wanted.sources])
+        sources = [storable(source.lower()) for source in wanted.sources]
+        conditions.append(f"lower(clips.source) IN ({_marks('source', sources, parameters)})")
     return " AND ".join(conditions) or "1", parameters
+
+
+def _marks(name: str, values: Iterable[Any], parameters: dict[str, Any]) -> str:
+    """The placeholders of a list, whose values are put into ``parameters``."""
+    marks = {f"{name}_{number}": value for number, value in enumerate(values)}
+    parameters |= marks
+    return ", ".join(f":{mark}" for mark in marks)
+
+
+def _offset(name: str | None, seconds: int | None) -> tzinfo | None:
+    """The offset that dateutil read; a zone by its letters alone (EST) means several, and so none."""
+    if seconds is None and name is not None:
+        raise ValueError(name)
+    return None if seconds is None else timezone(timedelta(seconds=seconds))
 
 
 def _match(catalog: Catalog, kind: str, asked: Iterable[str]) -> tuple[list[int], list[str]]:
@@ -95,11 +107,11 @@ def _match(catalog: Catalog, kind: str, asked: Iterable[str]) -> tuple[list[int]
         folded = wish.strip().casefold()
         by_id = {row["id"] for row in [*now, *then] if str(row["id"]) == folded}
         by_name = {row["id"] for row in now if row["name"].strip().casefold() == folded}
-        old = {row["name"] for row in then if (row["name"] or "").strip().casefold() == folded}
+        old = {row["name"] for row in then if row["name"] and row["name"].strip().casefold() == folded}
         if not (by_id or by_name or old):
             known = sorted({row["name"] for row in [*now, *then] if row["name"]})
             listing = ", ".join(repr(name) for name in known[:20]) or "none yet"
             raise UsageError(f"No {kind} is or was called {wish!r}. Known: {listing}.")
         ids |= by_id | by_name
         names |= old
-    return sorted(ids), sorted(name for name in names if name is not None)
+    return sorted(ids), sorted(names)

@@ -98,7 +98,9 @@ class Archive:
 def open_archive(root: Path, catalog_path: Path) -> Archive:
     """The archive in that folder. Raises `NotAnArchive`, `CatalogMissing`, `NewerFormat`, `ArchiveError`."""
     marker = _read_marker(root)
-    if not catalog_path.is_file():
+    with storage_errors(f"reach the catalog {catalog_path}"):
+        found = catalog_path.is_file()
+    if not found:
         raise CatalogMissing(
             f"{root} is an archive, but its catalog {catalog_path} is missing. The clips in the folder are "
             "safe; put back a copy of the catalog, or name it with --catalog."
@@ -120,12 +122,12 @@ def create_archive(
         return archive, False
     with storage_errors(f"make the folder {root}"):
         root.mkdir(parents=True, exist_ok=True)
-    if catalog_path.is_file() and catalog_path.stat().st_size:
-        uuid = _unused_catalog(root, catalog_path, account_id=account_id)
-    else:
+    if Catalog.is_blank(catalog_path):
         with storage_errors(f"make the folder {catalog_path.parent}"):
             catalog_path.parent.mkdir(parents=True, exist_ok=True)
         Catalog.create(catalog_path, uuid=uuid, account_id=account_id, now=now).close()
+    else:
+        uuid = _unused_catalog(root, catalog_path, account_id=account_id)
     archive = Archive(root, catalog_path, Marker(uuid=uuid, account_id=account_id))
     with archive.lock():
         store = archive.store
@@ -174,7 +176,7 @@ def _read_marker(root: Path) -> Marker:
         ) from None
     except OSError as error:
         raise ArchiveError(f"{path} cannot be read: {error.strerror}. Check the disk.") from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError) as error:
         raise ArchiveError(
             f"{path} is damaged. It holds uuid, account_id and format, which the catalog's table "
             "`archive` repeats: write them back from there."

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from functools import lru_cache
-from pathlib import PurePosixPath
+from pathlib import PurePosixPath, PureWindowsPath
 from zoneinfo import ZoneInfo
 
 from slugify import slugify
@@ -58,8 +58,8 @@ def day_folder(local_day: str) -> str:
 def clip_path(created_local: datetime, *, camera: str | None, key: str) -> str:
     """``2026/11/23/2026-11-23T14-52-07-0500_front-door_7000001.mp4``.
 
-    The offset is part of the name, so that the hour that daylight saving repeats stays in order.
-    ``key`` is Blink's id, which keeps two clips of one camera and one second apart.
+    The offset is part of the name, so that it tells the instant in the hour that daylight saving
+    repeats, too. ``key`` is Blink's id, which keeps two clips of one camera and one second apart.
     """
     stamp = created_local.strftime("%Y-%m-%dT%H-%M-%S%z")
     return f"{created_local:%Y/%m/%d}/{stamp}_{camera_slug(camera)}_{slugify(key)}.mp4"
@@ -79,7 +79,8 @@ def with_suffix_number(path: str, number: int) -> str:
 def check_relative(path: str) -> str:
     """``path``, if it stays below the root; else `ArchiveError`."""
     pure = PurePosixPath(path)
-    if pure.is_absolute() or not pure.parts or ".." in pure.parts or "\\" in path or "\0" in path:
+    leaves = pure.is_absolute() or not pure.parts or ".." in pure.parts or PureWindowsPath(path).drive
+    if leaves or "\\" in path or "\0" in path:
         raise ArchiveError(
             f"The path {path!r} would leave the archive; nothing was written to it. "
             "Check the catalog with `blink-archive verify`."

@@ -9,7 +9,7 @@ from pathlib import PurePath
 from typing import Any
 
 from ..errors import UsageError
-from .catalog import Catalog
+from .catalog import Catalog, storable
 from .feed import IN_QUEUE
 from .filters import Filter, where
 
@@ -47,6 +47,7 @@ _SILENT_PRAGMAS = {
     "function_list",
     "collation_list",
 }
+_TABLE_FUNCTIONS = ("json_each", "json_tree", *(f"pragma_{name}" for name in sorted(_TELLING_PRAGMAS)))
 
 
 def list_clips(catalog: Catalog, wanted: Filter, *, limit: int | None = None) -> list[dict[str, Any]]:
@@ -63,13 +64,10 @@ def list_clips(catalog: Catalog, wanted: Filter, *, limit: int | None = None) ->
 
 def find_clip(catalog: Catalog, name: str) -> dict[str, Any]:
     """All columns of one clip, by Blink's id or by its file's name or path; `UsageError` if unknown."""
-    file = PurePath(name).name
-    rows = catalog.rows("SELECT * FROM clips WHERE origin_key = ?", (name,)) or (
-        catalog.rows(
-            "SELECT * FROM clips WHERE path LIKE ? OR thumbnail_path LIKE ?", (f"%/{file}", f"%/{file}")
-        )
-        if file.endswith((".mp4", ".jpg"))
-        else []
+    tail = f"/{storable(PurePath(name).name)}"
+    rows = catalog.rows("SELECT * FROM clips WHERE origin_key = ?", (storable(name),)) or catalog.rows(
+        "SELECT * FROM clips WHERE :tail IN (substr(path, -:length), substr(thumbnail_path, -:length))",
+        {"tail": tail, "length": len(tail)},
     )
     if not rows:
         raise UsageError(f"The catalog knows no clip {name!r}. `blink-archive ls` shows their ids.")
@@ -115,6 +113,8 @@ def status(catalog: Catalog) -> dict[str, Any]:
 
 def read_only(catalog: Catalog) -> None:
     """From now on this connection answers questions and does nothing else, whatever it is asked."""
+    for function in _TABLE_FUNCTIONS:  # their first use declares a table, which is refused from here on
+        catalog.db.execute(f"EXPLAIN SELECT * FROM {function}")
     catalog.db.conn.set_authorizer(_authorize)
 
 
@@ -124,7 +124,7 @@ def ask(catalog: Catalog, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
     try:
         cursor = catalog.db.conn.execute(sql)
         rows = cursor.fetchall()
-    except (sqlite3.Error, sqlite3.Warning) as error:
+    except (sqlite3.Error, sqlite3.Warning, UnicodeEncodeError) as error:
         if "not authorized" in str(error) or "prohibited" in str(error):
             raise UsageError("A query may only read: this one would change or reach something.") from error
         raise UsageError(

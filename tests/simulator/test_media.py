@@ -3,8 +3,8 @@
 import io
 from collections.abc import Iterator
 
+import av
 import httpx
-import pytest
 
 from blink_archive.simulator import Settings, Simulator
 from blink_archive.simulator.media import CLIPS, templates
@@ -105,7 +105,6 @@ def test_the_films_are_several_and_small() -> None:
 
 def test_the_films_play(sim: Simulator) -> None:
     """Each decodes to the end as H.264 of its length, its thumbnail to a picture, as they are served."""
-    av = pytest.importorskip("av")
     seen = {}
     for clip in sim.cloud.clips():
         seen.setdefault(clip.template % len(templates()), clip.id)
