@@ -130,24 +130,26 @@ def record_page(
     return Recorded(new=new, problems=tuple(problems))
 
 
-def record_losses(catalog: Catalog, *, run: int, now: datetime) -> int:
-    """After a full walk: what waits here, was not listed by it, and cannot be had, is gone.
+def record_losses(catalog: Catalog, *, full_walk: bool, run: int, now: datetime) -> int:
+    """What waits here, cannot be had, and was not listed in this run, is gone; returns how many are now.
 
-    "Cannot be had" is Blink's own 404, or an entry that never had a path and is listed no more.
-    Returns how many are newly gone. If one is ever listed alive again, it returns to the queue.
+    "Cannot be had" is Blink's own 404, or an entry that never had a path. The other witness is the
+    calendar, where Blink has deleted clips of that age by now, or a ``full_walk`` that listed clips and
+    not this one. If one is ever listed alive again, it returns to the queue.
     """
     days = catalog.value("SELECT auto_delete_days FROM accounts, archive WHERE accounts.id = account_id")
-    horizon = utc_text(now - timedelta(days=days)) if days else ""
+    expired = utc_text(now - timedelta(days=days)) if days else ""  # older ones have
     gone = catalog.rows(
         f"""
         SELECT id, created_at, local_day FROM clips LEFT JOIN counted ON clip_id = id
         WHERE {IN_QUEUE} AND origin = 'cloud' AND coalesce(listed, 0) = 0
-          AND (not_found_at IS NOT NULL OR media IS NULL)
-        """
+          AND (not_found_at IS NOT NULL OR media IS NULL) AND (created_at < :expired OR :full_walk)
+        """,
+        {"expired": expired, "full_walk": full_walk},
     )
     with catalog.transaction():
         for row in gone:
-            reason = "expired at Blink" if row["created_at"] < horizon else "no longer listed at Blink"
+            reason = "expired at Blink" if row["created_at"] < expired else "no longer listed at Blink"
             _mark_gone(catalog, row, reason=reason, run=run, now=now)
     return len(gone)
 

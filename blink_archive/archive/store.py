@@ -76,8 +76,9 @@ class Part:
 
     def discard(self) -> None:
         """Remove the part; harmless when it has its final name already."""
-        self.file.close()
-        self.path.unlink(missing_ok=True)
+        with storage_errors(f"remove {self.path.name} from .incoming"):
+            self.file.close()
+            self.path.unlink(missing_ok=True)
 
 
 class Store:

@@ -54,14 +54,14 @@ def verify(
     folder: Path,
     *,
     choose: Callable[[], bool],
-    running: bool,
+    running: Callable[[], bool],
     progress: Callable[[int], None],
     workers: int | None = None,
 ) -> Report:
     """Re-read the files that the catalog says are in ``folder`` (the archive or a copy of it).
 
-    ``choose`` decides file by file whether it is read (a sample); ``running``: a sync is writing at
-    the same time, whose files are left alone; ``progress`` is told the bytes read. Raises
+    ``choose`` decides file by file whether it is read (a sample); ``running`` tells whether a sync is writing
+    at that moment, whose files are left alone; ``progress`` is told the bytes read. Raises
     `ArchiveError` if the catalog cannot be read.
     """
     findings: list[Finding] = []
@@ -88,8 +88,9 @@ def total_bytes(catalog: Catalog) -> int:
     )
 
 
-def record_verified(catalog: Catalog, report: Report, *, now: datetime) -> None:
-    """After a whole `verify` of the archive itself: ``verified_at`` for every clip without a finding."""
+def record_verified(catalog: Catalog, report: Report, *, began: datetime) -> None:
+    """After a whole `verify` of the archive itself, which ``began`` then: ``verified_at`` for every clip
+    without a finding. What a sync archived since may not have been read."""
     bad = {finding.path for finding in report.findings}
     with catalog.transaction():
         catalog.db.execute("CREATE TEMP TABLE bad (path TEXT PRIMARY KEY)")
@@ -101,7 +102,7 @@ def record_verified(catalog: Catalog, report: Report, *, now: datetime) -> None:
               AND path NOT IN (SELECT path FROM bad)
               AND coalesce(thumbnail_path, '') NOT IN (SELECT path FROM bad)
             """,
-            (utc_text(now), utc_text(now)),
+            (utc_text(began), utc_text(began)),
         )
         catalog.db.execute("DROP TABLE bad")
 
@@ -131,7 +132,7 @@ def _check(folder: Path, file: _File) -> tuple[int, Finding | None]:
     return path.stat().st_size, Finding("changed", file.path, "its bytes are not those that were archived")
 
 
-def _strangers(catalog: Catalog, folder: Path, *, running: bool) -> tuple[int, list[Finding]]:
+def _strangers(catalog: Catalog, folder: Path, *, running: Callable[[], bool]) -> tuple[int, list[Finding]]:
     """Count other files, and find the clips and thumbnails that no row and no recorded clash names."""
     known = _known(catalog)
     other = 0
@@ -144,9 +145,14 @@ def _strangers(catalog: Catalog, folder: Path, *, running: bool) -> tuple[int, l
             suspects.append(path)
         else:
             other += 1
-    if suspects and running:  # what the sync has named since, or is about to
+    if suspects:  # what a sync has named since, or is about to
+        about_to = running()
         known = _known(catalog)
-        suspects = [path for path in suspects if path not in known and _NUMBERED.sub("", path) not in known]
+        suspects = [
+            path
+            for path in suspects
+            if path not in known and not (about_to and _NUMBERED.sub("", path) in known)
+        ]
     return other, [Finding("foreign", path, "the catalog does not know it") for path in suspects]
 
 

@@ -13,6 +13,8 @@ from .options import Globals, global_options, pass_globals
 from .output import bars_wanted, now, print_json, size
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from ..archive.folder import Archive
     from ..archive.verify import Report
 
@@ -62,6 +64,7 @@ def verify_command(given: Globals, *, sample: float | None, against: Path | None
     folder = against.absolute() if against else archive.root
     if not folder.is_dir():
         raise UsageError(f"There is no folder {folder} to verify.")
+    began = now()
     catalog = archive.open_catalog()
     try:
         report: Report = _with_bar(
@@ -71,25 +74,25 @@ def verify_command(given: Globals, *, sample: float | None, against: Path | None
                 catalog,
                 folder,
                 choose=(lambda: random.random() < sample) if sample else (lambda: True),  # noqa: S311
-                running=archive.is_locked(),
+                running=archive.is_locked,
                 progress=progress,
             ),
         )
     finally:
         catalog.close()
     if sample is None and against is None:
-        _record(given, archive, report)
+        _record(given, archive, report, began=began)
     _tell(given, report, folder)
 
 
-def _record(given: Globals, archive: Archive, report: Report) -> None:
+def _record(given: Globals, archive: Archive, report: Report, *, began: datetime) -> None:
     """Keep the date of a whole verify. A read-only disk can be verified too, and keeps none."""
     from ..archive.verify import record_verified
 
     try:
         catalog = archive.open_catalog(write=True)
         try:
-            record_verified(catalog, report, now=now())
+            record_verified(catalog, report, began=began)
         finally:
             catalog.close()
     except StorageError as error:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from ..archive.container import walk_jpeg, walk_mp4
-from ..archive.store import Part, Store
+from ..archive.store import Part, Store, storage_errors
 from ..errors import BadMedia, NetworkError, ServerError, Throttled
 from .ports import Blink, Progress, Time
 
@@ -77,7 +77,8 @@ class Receiver:
                 await self._count(len(chunk))
         if length is not None and length != part.length:
             raise BadMedia(f"{part.length} bytes arrived of {length}")
-        mp4 = walk_mp4(part.file)  # a few small reads of cached pages: less than a hop to a thread costs
+        with storage_errors(f"read {part.path.name} back"):
+            mp4 = walk_mp4(part.file)  # a few small reads of cached pages: a hop to a thread costs more
         flaws = [mp4.flaw] if mp4.flaw else []
         if length is None:
             flaws.append("Blink did not say its length")

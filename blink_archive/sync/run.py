@@ -189,8 +189,12 @@ class _Run:
             walk = await self._discover()
             where(self.catalog, self.options.wanted)  # a camera that nothing matches ends it here
             await self._fetch()
-            if walk is not None and walk.finished and walk.full and walk.listed:
-                feed.record_losses(self.catalog, run=self.summary.run, now=self.time.now())
+            feed.record_losses(
+                self.catalog,
+                full_walk=walk.finished and walk.full and walk.listed > 0,
+                run=self.summary.run,
+                now=self.time.now(),
+            )
             write_dirty_days(self.catalog, self.archive.store)
         except asyncio.CancelledError:
             self._stop(
@@ -200,7 +204,7 @@ class _Run:
             self._stop(error)
         return self._finish()
 
-    async def _discover(self) -> Walk | None:
+    async def _discover(self) -> Walk:
         """The homescreen and the walk. Raises what leaves nothing for the fetch to try."""
         try:
             home = await self.blink.homescreen()

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from blink_archive.archive.folder import Archive
 from blink_archive.archive.store import Store
 from blink_archive.archive.verify import Report, record_verified, total_bytes, verify
 
-from .helpers import NOW, archive_files, clip_row, list_items, make_item, write
+from .helpers import NOW, archive_clip, archive_files, clip_row, list_items, make_item, write
 
 DAY = "2026/11/23"
 
@@ -20,7 +21,9 @@ DAY = "2026/11/23"
 def check(
     catalog: Catalog, folder: Path, *, running: bool = False, choose: Callable[[], bool] = lambda: True
 ) -> Report:
-    return verify(catalog, folder, choose=choose, running=running, progress=lambda count: None, workers=2)
+    return verify(
+        catalog, folder, choose=choose, running=lambda: running, progress=lambda count: None, workers=2
+    )
 
 
 def found(report: Report) -> set[tuple[str, str]]:
@@ -44,7 +47,7 @@ def name(paths: dict[str, str], key: str) -> str:
 def test_whole_archive(archive: Archive, catalog: Catalog, paths: dict[str, str]) -> None:
     """An archive as it was written has no findings; every file was read, and every byte told."""
     told: list[int] = []
-    report = verify(catalog, archive.root, choose=lambda: True, running=False, progress=told.append)
+    report = verify(catalog, archive.root, choose=lambda: True, running=lambda: False, progress=told.append)
     assert report.findings == ()
     assert (report.checked, report.bytes, report.other) == (6, 33, 0)
     assert sum(told) == total_bytes(catalog) == 33
@@ -204,6 +207,33 @@ def test_verified_is_recorded(archive: Archive, catalog: Catalog, paths: dict[st
     (archive.root / paths["2"]).with_suffix(".jpg").write_bytes(b"?")
     report = check(catalog, archive.root)
     for _ in range(2):
-        record_verified(catalog, report, now=NOW)
+        record_verified(catalog, report, began=NOW)
     verified = catalog.rows("SELECT origin_key FROM clips WHERE verified_at IS NOT NULL")
     assert [row["origin_key"] for row in verified] == ["3"]
+
+
+def test_what_was_archived_meanwhile_is_not_verified(archive: Archive, catalog: Catalog) -> None:
+    """A clip that a sync archived after the verify began may not have been read, and gets no date."""
+    list_items(catalog, make_item(1), make_item(2))
+    archive_clip(catalog, "1", now=NOW)
+    archive_clip(catalog, "2", now=NOW + timedelta(seconds=1))
+    record_verified(catalog, Report(2, 0, 0, ()), began=NOW)
+    assert [clip_row(catalog, key)["verified_at"] is None for key in ("1", "2")] == [False, True]
+
+
+def test_sync_that_began_meanwhile_is_left_alone(
+    archive: Archive, catalog: Catalog, paths: dict[str, str]
+) -> None:
+    """A sync that named and recorded a file while the folder was walked made no stranger."""
+    numbered = paths["1"].replace(".mp4", "~2.mp4")
+    (archive.root / numbered).write_bytes(b"?")
+
+    def records_and_ends() -> bool:
+        with catalog.transaction():
+            catalog.db.execute("UPDATE clips SET path = ? WHERE path = ?", (numbered, paths["1"]))
+        return False
+
+    report = verify(
+        catalog, archive.root, choose=lambda: False, running=records_and_ends, progress=lambda count: None
+    )
+    assert numbered not in {finding.path for finding in report.findings}

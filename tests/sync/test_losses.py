@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+from datetime import timedelta
+
+from blink_archive.model import utc_text
 from blink_archive.simulator import Fault
 
 from ..conftest import MakeWorld
@@ -80,6 +84,25 @@ def test_an_expired_clip_is_named_so(make_world: MakeWorld) -> None:
     rows = world.rows("SELECT * FROM clips WHERE gone_at IS NOT NULL")
     assert len(rows) >= 6
     assert {row["gone_reason"] for row in rows} == {"expired at Blink"}
+
+
+def test_an_expired_clip_needs_no_full_walk(world: World) -> None:
+    """A 404 for a clip that Blink has deleted by its age is a loss at once, with no second night of waiting;
+    a younger one waits for the full walk."""
+    world.sync(limit=0)
+    old, young = world.blink.cloud.live_clips()[0], world.blink.cloud.live_clips()[-1]
+    with closing(world.archive.open_catalog(write=True)) as catalog, catalog.transaction():
+        catalog.db.execute(
+            "UPDATE clips SET created_at = ? WHERE origin_key = ?",
+            (utc_text(world.clock.now() - timedelta(days=61)), str(old)),
+        )
+    for clip in (old, young):
+        world.blink.cloud.purge_clip(clip)
+    summary = world.sync()
+    assert not summary.full_walk
+    assert (summary.exit_code, summary.account["newly_gone"], summary.account["waiting"]) == (3, 1, 2)
+    assert world.clip(old)["reason"] == "expired at Blink"
+    assert world.clip(young)["status"] == "waiting"
 
 
 def test_a_clip_that_is_listed_again_returns_to_the_queue(world: World) -> None:
