@@ -48,9 +48,15 @@ class _LazyGroup(click.Group):
             formatter.write_dl([(name, _COMMANDS[name][1]) for name in self.list_commands(ctx)])
 
 
-@click.command("blink-archive", cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(
+    "blink-archive",
+    cls=_LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Each option also comes from the environment: BLINK_ARCHIVE_ and its name in capitals "
+    "(--archive: BLINK_ARCHIVE_DIR), but for those that confirm or create.",
+)
 @click.version_option(__version__, prog_name="blink-archive")
-@global_options(environment=True)
+@global_options()
 def cli() -> None:
     """Archive every clip of a Blink account: a dated folder, hashes, and an SQLite catalog.
 

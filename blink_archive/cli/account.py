@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import CodeNeeded, NotSignedIn, StateError, WrongCode
-from .options import Globals, global_options, pass_globals
+from .options import Globals, command
 from .output import local, print_json
 
 if TYPE_CHECKING:
@@ -19,10 +19,13 @@ if TYPE_CHECKING:
 _TRIES = 3  # at typing the code; the password is posted once
 
 
-@click.command("login")
-@click.option("--code", metavar="CODE", help="Go on with a sign-in that waits for its one-time code.")
-@global_options()
-@pass_globals
+@command("login")
+@click.option(
+    "--code",
+    metavar="CODE",
+    allow_from_autoenv=False,
+    help="Go on with a sign-in that waits for its one-time code.",
+)
 def login_command(given: Globals, *, code: str | None) -> None:
     """Sign in to Blink.
 
@@ -91,9 +94,7 @@ def _first_line(path: Path) -> str:
         raise StateError(f"{path} cannot be read ({error}). Check the file and who may read it.") from error
 
 
-@click.command("logout")
-@global_options()
-@pass_globals
+@command("logout")
 def logout_command(given: Globals) -> None:
     """Forget the sign-in on this machine. The archive stays as it is."""
     from ..client import logout
@@ -105,9 +106,7 @@ def logout_command(given: Globals) -> None:
         given.say("Signed out: the tokens are deleted from this machine.")
 
 
-@click.command("whoami")
-@global_options()
-@pass_globals
+@command("whoami")
 def whoami_command(given: Globals) -> None:
     """Who is signed in; asks Blink, so that the answer is true."""
 

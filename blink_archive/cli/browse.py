@@ -7,21 +7,21 @@ from typing import Any
 import click
 
 from ..errors import ArchiveError
-from .options import Globals, filter_options, global_options, make_filter, pass_globals
+from .options import Globals, command, filter_options, make_filter
 from .output import MISSING, ago, local, now, print_json, print_rows, print_table, printable, size
 
 
-@click.command("ls")
+@command("ls")
 @filter_options
 @click.option(
     "--limit",
     type=click.IntRange(min=1),
     metavar="N",
-    envvar="BLINK_ARCHIVE_LS_LIMIT",
+    envvar="BLINK_ARCHIVE_LS_LIMIT",  # not the limit of a nightly sync
+    allow_from_autoenv=False,
+    show_envvar=True,
     help="Only the newest N.",
 )
-@global_options()
-@pass_globals
 def ls_command(given: Globals, /, *, limit: int | None, **filters: Any) -> None:
     """List clips, oldest first: the archived, and those that wait, were lost or deleted."""
     from ..archive.search import list_clips
@@ -53,10 +53,8 @@ def ls_command(given: Globals, /, *, limit: int | None, **filters: Any) -> None:
     )
 
 
-@click.command("show")
+@command("show")
 @click.argument("clip", metavar="ID")
-@global_options()
-@pass_globals
 def show_command(given: Globals, *, clip: str) -> None:
     """Show all that is known of a clip: ID is Blink's id, or a file of the archive."""
     from ..archive.search import describe_clip
@@ -77,10 +75,8 @@ def show_command(given: Globals, *, clip: str) -> None:
     click.echo(f"{'fields from Blink':22} {', '.join(item)} (values: --json)")
 
 
-@click.command("open")
+@command("open")
 @click.argument("clip", metavar="ID")
-@global_options()
-@pass_globals
 def open_command(given: Globals, *, clip: str) -> None:
     """Open a clip in the desktop's player: ID is Blink's id, or a file of the archive."""
     from ..archive.search import find_clip
@@ -102,9 +98,7 @@ def open_command(given: Globals, *, clip: str) -> None:
         given.say(str(path))
 
 
-@click.command("status")
-@global_options()
-@pass_globals
+@command("status")
 def status_command(given: Globals) -> None:
     """What is archived, waiting and lost; the last run; the watermark; disk space."""
     from ..archive.filters import Filter
@@ -161,7 +155,7 @@ def _last_run(run: dict[str, Any] | None, *, running: bool) -> str:
     return f"{words}, exit code {run['exit_code']}"
 
 
-@click.command("query")
+@command("query")
 @click.argument("sql")
 @click.option(
     "--format",
@@ -170,10 +164,9 @@ def _last_run(run: dict[str, Any] | None, *, running: bool) -> str:
     default="table",
     show_default=True,
     envvar="BLINK_ARCHIVE_FORMAT",
+    allow_from_autoenv=False,
     help="How to print the answer.",
 )
-@global_options()
-@pass_globals
 def query_command(given: Globals, *, sql: str, form: str) -> None:
     """Ask the catalog in SQL. It can only read.
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import BlinkArchiveError, UsageError
-from .options import Globals, global_options, pass_globals
+from .options import Globals, command
 from .output import print_json
 
 if TYPE_CHECKING:
@@ -22,17 +22,14 @@ if TYPE_CHECKING:
 _TREE_LINES = 14
 
 
-@click.command("demo")
+@command("demo", variables="BLINK_ARCHIVE_DEMO")
 @click.option(
     "--clips",
     type=click.IntRange(1, 5000),
     default=60,
     show_default=True,
-    envvar="BLINK_ARCHIVE_DEMO_CLIPS",
     help="How many clips the simulated account has.",
 )
-@global_options()
-@pass_globals
 def demo_command(given: Globals, *, clips: int) -> None:
     """Show all of it without a Blink account.
 
@@ -135,7 +132,7 @@ def _tree(root: Path) -> None:
         click.echo(f"… and {len(paths) - _TREE_LINES} more files")
 
 
-@click.command("simulator")
+@command("simulator", variables="BLINK_ARCHIVE_SIMULATOR")
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=0, help="Listen on this port (default: a free one)."
 )
@@ -161,8 +158,6 @@ def _tree(root: Path) -> None:
     metavar="FILE",
     help="Go wrong as this JSON file says (docs/simulator.md).",
 )
-@global_options()
-@pass_globals
 def simulator_command(
     given: Globals,
     *,

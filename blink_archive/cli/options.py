@@ -117,23 +117,47 @@ _OPTIONS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
     (("--no-progress",), {"is_flag": True, "help": "No progress bars."}),
     (("--no-input",), {"is_flag": True, "help": "Never ask."}),
 )
+_PREFIX = "BLINK_ARCHIVE"
 _ENVIRONMENT_NAMES = {"archive_dir": "DIR"}
 
 
-def global_options(*, environment: bool = False) -> Callable[[F], F]:
+_EPILOG = "The options of blink-archive itself (--archive, --json, …) may follow here, too."
+
+
+def global_options(*, of_command: bool = False) -> Callable[[F], F]:
     """Attach the global options. The group takes them from the environment too; a command takes over
     only what stands behind its name."""
 
     def attach(function: F) -> F:
         for names, settings in reversed(_OPTIONS):
             name = names[-1].lstrip("-").replace("-", "_")
-            variable = f"BLINK_ARCHIVE_{_ENVIRONMENT_NAMES.get(name, name.upper())}" if environment else None
+            variable = None if of_command else f"{_PREFIX}_{_ENVIRONMENT_NAMES.get(name, name.upper())}"
             function = click.option(
-                *names, **settings, envvar=variable, expose_value=False, callback=_take, is_eager=True
+                *names,
+                **settings,
+                envvar=variable,
+                allow_from_autoenv=False,
+                hidden=of_command,
+                expose_value=False,
+                callback=_take,
+                is_eager=True,
             )(function)
         return function
 
     return attach
+
+
+def command(name: str, *, variables: str = _PREFIX) -> Callable[[Callable[..., Any]], click.Command]:
+    """A command of ours: gets the `Globals`, takes the global options behind its name, and each of its
+    own options from the environment, as ``variables`` and its name, but those that confirm or create."""
+
+    def make(function: Callable[..., Any]) -> click.Command:
+        attach = global_options(of_command=True)
+        settings = {"auto_envvar_prefix": variables}
+        epilog = f"{_EPILOG} Each option also comes from the environment: {variables}_ and its name."
+        return click.command(name, epilog=epilog, context_settings=settings)(attach(pass_globals(function)))
+
+    return make
 
 
 def _take(ctx: click.Context, param: click.Parameter, value: Any) -> None:
@@ -175,7 +199,7 @@ def filter_options(function: F) -> F:
             ),
             (("--until",), {"metavar": "DATE", "help": "Clips of that day or time and earlier."}),
             (
-                ("--camera", "cameras"),
+                ("--camera",),
                 {
                     "multiple": True,
                     "metavar": "NAME",
@@ -183,11 +207,11 @@ def filter_options(function: F) -> F:
                 },
             ),
             (
-                ("--network", "networks"),
+                ("--network",),
                 {"multiple": True, "metavar": "NAME", "help": "Only this network. May repeat."},
             ),
             (
-                ("--source", "sources"),
+                ("--source",),
                 {
                     "multiple": True,
                     "metavar": "TRIGGER",
@@ -196,10 +220,8 @@ def filter_options(function: F) -> F:
             ),
         )
     ):
-        name = names[0].lstrip("-").upper()
-        variable = {"envvar": f"BLINK_ARCHIVE_{name}"}
         kind = {"type": _Lines()} if settings.get("multiple") else {}
-        function = click.option(*names, **settings, **variable, **kind)(function)  # type: ignore[arg-type]
+        function = click.option(*names, **settings, **kind)(function)  # type: ignore[arg-type]
     return function
 
 
@@ -217,9 +239,9 @@ def make_filter(
     *,
     since: str | None,
     until: str | None,
-    cameras: tuple[str, ...],
-    networks: tuple[str, ...],
-    sources: tuple[str, ...],
+    camera: tuple[str, ...],
+    network: tuple[str, ...],
+    source: tuple[str, ...],
     now: datetime,
 ) -> Filter:
     """The `Filter` of what `filter_options` took; `UsageError` for a date that is none."""
@@ -228,9 +250,9 @@ def make_filter(
     return Filter(
         since=parse_moment(since, now=now) if since else None,
         until=parse_moment(until, now=now) if until else None,
-        cameras=cameras,
-        networks=networks,
-        sources=sources,
+        cameras=camera,
+        networks=network,
+        sources=source,
     )
 
 

@@ -13,7 +13,7 @@ from uuid import uuid4
 import click
 
 from ..errors import Interrupted, NotAnArchive
-from .options import Globals, Rate, filter_options, global_options, make_filter, pass_globals
+from .options import Globals, Rate, command, filter_options, make_filter
 from .output import MISSING, SyncProgress, bars_wanted, local, now, print_json, printable, size
 
 if TYPE_CHECKING:
@@ -25,9 +25,7 @@ T = TypeVar("T")
 _SHOWN = 10  # failures told one by one; all are in --json and in `query`
 
 
-@click.command("init")
-@global_options()
-@pass_globals
+@command("init")
 def init_command(given: Globals) -> None:
     """Make the folder (--archive) an archive of the account that is signed in.
 
@@ -42,14 +40,19 @@ def init_command(given: Globals) -> None:
         given.say(f"{archive.root} is an archive of this account already; nothing was changed.")
 
 
-@click.command("sync")
-@click.option("--init", "create", is_flag=True, help="Make the folder an archive first, if it is none.")
-@click.option("--full", is_flag=True, envvar="BLINK_ARCHIVE_FULL", help="Walk through all that Blink lists.")
+@command("sync")
+@click.option(
+    "--init",
+    "create",
+    is_flag=True,
+    allow_from_autoenv=False,
+    help="Make the folder an archive first, if it is none.",
+)
+@click.option("--full", is_flag=True, help="Walk through all that Blink lists.")
 @filter_options
 @click.option(
     "--limit",
     type=click.IntRange(min=0),
-    envvar="BLINK_ARCHIVE_LIMIT",
     metavar="N",
     help="Fetch at most N clips, the oldest first.",
 )
@@ -58,20 +61,16 @@ def init_command(given: Globals) -> None:
     type=click.IntRange(1, 16),
     default=6,
     show_default=True,
-    envvar="BLINK_ARCHIVE_WORKERS",
     metavar="N",
     help="Fetch so many at a time.",
 )
 @click.option(
     "--max-rate",
     type=Rate(),
-    envvar="BLINK_ARCHIVE_MAX_RATE",
     metavar="RATE",
     help="Fetch no faster than this: 2MB/s.",
 )
 @click.option("--dry-run", is_flag=True, help="Fetch and record nothing; tell what there is to do.")
-@global_options()
-@pass_globals
 def sync_command(
     given: Globals,
     /,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import IntegrityError, StorageError, UsageError
-from .options import Globals, global_options, pass_globals
+from .options import Globals, command
 from .output import bars_wanted, now, print_json, size
 
 if TYPE_CHECKING:
@@ -36,12 +36,11 @@ class _Share(click.ParamType[float]):
         return share
 
 
-@click.command("verify")
+@command("verify")
 @click.option(
     "--sample",
     type=_Share(),
     metavar="PERCENT",
-    envvar="BLINK_ARCHIVE_SAMPLE",
     help="Read only so many of the files, chosen at random: 10%.",
 )
 @click.option(
@@ -50,8 +49,6 @@ class _Share(click.ParamType[float]):
     metavar="COPY",
     help="Verify a second copy of the folder instead.",
 )
-@global_options()
-@pass_globals
 def verify_command(given: Globals, *, sample: float | None, against: Path | None) -> None:
     """Read every file back and compare it with the catalog.
 

@@ -12,6 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 
 from blink_archive.cli import cli
@@ -361,3 +362,30 @@ def test_every_command_has_help() -> None:
             assert command.help
             for parameter in command.params:
                 assert parameter.param_type_name == "argument" or parameter.help  # type: ignore[attr-defined]
+
+
+def test_options_come_from_the_environment(world: World, tmp_path: Path) -> None:
+    """A flag's variable does what the flag does, one value a line where it repeats; --init has none."""
+    done = world.run("sync", "--json", BLINK_ARCHIVE_LIMIT="2")
+    assert json.loads(done.stdout)["fetched"] == 2
+    done = world.run("ls", "--json", BLINK_ARCHIVE_LIMIT="1", BLINK_ARCHIVE_CAMERA="Front Door\nCON")
+    assert done.stdout == world.run("ls", "--json", "--camera", "Front Door", "--camera", "CON").stdout
+    assert len(json.loads(done.stdout)) > 1
+    empty = tmp_path / "empty"
+    assert world.run("--archive", str(empty), "sync", BLINK_ARCHIVE_INIT="1").returncode == 1
+    assert not empty.exists()
+
+
+def test_only_what_confirms_or_creates_has_no_variable() -> None:
+    """Every other option of every command can be set by the environment."""
+    without = set()
+    with cli.make_context("blink-archive", [], resilient_parsing=True) as context:
+        for name in cli.list_commands(context):
+            command = cli.get_command(context, name)
+            assert command is not None
+            assert command.context_settings["auto_envvar_prefix"].startswith("BLINK_ARCHIVE")
+            for option in command.params:
+                has_one = option.envvar or getattr(option, "allow_from_autoenv", True)
+                if isinstance(option, click.Option) and not option.hidden and not has_one:
+                    without.add(option.opts[0])
+    assert without == {"--init", "--code"}
