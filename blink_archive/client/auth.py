@@ -14,7 +14,7 @@ import httpx
 
 from ..errors import NotSignedIn, RefusedAtEdge, UnexpectedAnswer
 from ..protocol import oauth
-from ..protocol.answers import error_of
+from ..protocol.answers import error_of, is_update_required
 from ..protocol.endpoints import APP_AGENT, ENDPOINTS
 from .addresses import Addresses
 from .session import Session, hardware_id, load_session, save_session
@@ -125,6 +125,8 @@ class Tokens:
 
 def _raise_for_refusal(answer: Answer) -> None:
     """Raises what the answer to a refresh stands for: NotSignedIn for a dead token alone."""
+    if is_update_required(answer.value, status=answer.status):
+        raise error_of(answer.status, answer.value, what=_WHAT)
     if 200 <= answer.status < 300:
         return
     if oauth.is_dead_grant(answer.status, answer.value):

@@ -50,10 +50,20 @@ class Cookie:
 
 
 @dataclass(frozen=True, slots=True)
-class Pending:
-    """A sign-in between its password and its one-time code; the password is not in it.
+class Issued:
+    """The tokens of a sign-in whose account is not known yet; ``expires_at`` as in `Session`."""
 
-    ``phone`` is masked, as Blink shows it.
+    access_token: str = field(repr=False)
+    refresh_token: str = field(repr=False)
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A sign-in between its password and its end; the password is not in it.
+
+    ``phone`` is masked, as Blink shows it. ``verified``: Blink wants no (more) code. ``issued`` are the
+    tokens, once they are there. What a failure leaves, the next try goes on from.
     """
 
     email: str = field(repr=False)
@@ -65,6 +75,8 @@ class Pending:
     phone: str | None = field(repr=False)
     api_url: str | None
     oauth_url: str | None
+    verified: bool = False
+    issued: Issued | None = None
 
 
 def hardware_id(state: StateDir, *, new_uuid: Callable[[], uuid.UUID] = uuid.uuid4) -> str:
@@ -133,7 +145,10 @@ def load_pending(state: StateDir, *, addresses: Addresses, now: datetime) -> Pen
 
 def save_pending(state: StateDir, pending: Pending) -> None:
     """Stores ``pending`` durably."""
-    state.write(PENDING, {**asdict(pending), "started_at": utc_text(pending.started_at)})
+    fields = {**asdict(pending), "started_at": utc_text(pending.started_at)}
+    if pending.issued is not None:
+        fields["issued"]["expires_at"] = utc_text(pending.issued.expires_at)
+    state.write(PENDING, fields)
 
 
 def _session(stored: Mapping[str, Any]) -> Session | None:
@@ -171,13 +186,16 @@ def _pending(stored: Mapping[str, Any]) -> Pending | None:
             "phone": str() | None,
             "api_url": str() | None,
             "oauth_url": str() | None,
+            "verified": bool(),
+            "issued": issued,
             **rest,
         } if not rest:
             moment = _moment(started_at)
             jar = tuple(found for found in map(_cookie, cookies) if found is not None)
-            if moment is None or len(jar) != len(cookies):
+            tokens = _issued(issued)
+            if moment is None or len(jar) != len(cookies) or (issued is not None and tokens is None):
                 return None
-            return Pending(**{**stored, "cookies": jar, "started_at": moment})
+            return Pending(**{**stored, "cookies": jar, "started_at": moment, "issued": tokens})
         case _:
             return None
 
@@ -192,6 +210,15 @@ def _cookie(stored: object) -> Cookie | None:
             "secure": bool(secure),
         }:
             return Cookie(name=name, value=value, domain=domain, path=path, secure=secure)
+        case _:
+            return None
+
+
+def _issued(stored: object) -> Issued | None:
+    match stored:
+        case {"access_token": str(access), "refresh_token": str(refresh), "expires_at": str(expires_at)}:
+            moment = _moment(expires_at)
+            return None if moment is None else Issued(access, refresh, moment)
         case _:
             return None
 

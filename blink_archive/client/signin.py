@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from http.cookiejar import Cookie as JarCookie
@@ -15,10 +15,13 @@ import httpx
 
 from ..errors import (
     BlinkArchiveError,
+    BlinkError,
+    CodeExpired,
     CodeNeeded,
     NotSignedIn,
     RefusedAtEdge,
     SignInError,
+    StateError,
     Throttled,
     UnexpectedAnswer,
     UnsafeAddress,
@@ -26,7 +29,7 @@ from ..errors import (
     WrongPassword,
 )
 from ..protocol import oauth
-from ..protocol.answers import error_of, retry_after
+from ..protocol.answers import decode, error_of, is_update_required, retry_after
 from ..protocol.endpoints import APP_AGENT, BROWSER_AGENT, ENDPOINTS
 from .addresses import Addresses, origin
 from .auth import Tokens
@@ -36,6 +39,7 @@ from .session import (
     PENDING,
     SESSION,
     Cookie,
+    Issued,
     Pending,
     Session,
     hardware_id,
@@ -97,10 +101,14 @@ class SignIn:
     async def sign_in(self, *, email: str, password: str) -> Session:
         """The stored session of an account without a second factor.
 
-        Posts the password once. Raises CodeNeeded after storing the exchange, for `enter_code`,
-        where a one-time code is on its way; WrongPassword; RefusedAtEdge, Throttled, ServerError,
-        UpdateRequired or NetworkError where the password was not even looked at.
+        Posts the password once; not at all where a sign-in of this email was accepted in the last ten
+        minutes and then met trouble: that one goes on. Raises CodeNeeded after storing the exchange,
+        for `enter_code`, where a one-time code is on its way; WrongPassword; RefusedAtEdge, Throttled,
+        ServerError, UpdateRequired or NetworkError where the password was not even looked at.
         """
+        if accepted := self._accepted(email):
+            async with self._client(accepted.cookies) as client:
+                return await self._finish(client, accepted)
         device = hardware_id(self._state)
         verifier, state = oauth.new_verifier(self._random), oauth.new_verifier(self._random)
         async with self._client() as client:
@@ -126,6 +134,8 @@ class SignIn:
             )
             match reply.status:
                 case status if status in _REDIRECTS:
+                    pending = replace(pending, verified=True)
+                    save_pending(self._state, pending)
                     return await self._finish(client, pending)
                 case 202 | 412:
                     save_pending(self._state, pending)
@@ -145,22 +155,44 @@ class SignIn:
     async def enter_code(self, code: str) -> Session:
         """The stored session of the sign-in that waits for ``code``; the password is not needed.
 
-        Raises WrongCode (the exchange stays, for another try), CodeExpired without a sign-in
-        that waits, and as `sign_in`.
+        Raises WrongCode or, where Blink says so, CodeExpired (the exchange stays, for another try),
+        CodeExpired without a sign-in that waits, and as `sign_in`.
         """
         pending = load_pending(self._state, addresses=self._addresses, now=self._now())
-        form = oauth.verify_form(code="".join(code.split()), csrf=pending.csrf)
         async with self._client(pending.cookies) as client:
-            reply = await self._ask(client, "oauth_verify", headers=self._form_headers(), form=form)
-            if reply.status in (403, 406, 426, 429) or reply.status >= 500:
-                raise self._refusal(reply)
-            if reply.status != 201:
-                save_pending(self._state, replace(pending, cookies=_cookies(client)))
-                raise WrongCode(
-                    "Blink did not take this code: it is wrong or too old. Enter the newest one with "
-                    "`blink-archive login --code CODE`, or start again with `blink-archive login`."
-                )
+            if not pending.verified:
+                await self._verify(client, pending, code="".join(code.split()))
+                pending = replace(pending, cookies=_cookies(client), verified=True)
+                save_pending(self._state, pending)
             return await self._finish(client, pending)
+
+    async def _verify(self, client: httpx.AsyncClient, pending: Pending, *, code: str) -> None:
+        """Step 4: returns where Blink took the code."""
+        form = oauth.verify_form(code=code, csrf=pending.csrf)
+        reply = await self._ask(client, "oauth_verify", headers=self._form_headers(), form=form)
+        if reply.status == 201:
+            return
+        passing = reply.status in (403, 406, 429) or reply.status >= 500
+        if passing or oauth.is_lost_exchange(reply.value):
+            raise self._refusal(reply)
+        save_pending(self._state, replace(pending, cookies=_cookies(client)))
+        if oauth.is_expired_code(reply.value):
+            raise CodeExpired(
+                "Blink says that this code is too old. Enter the newest one with "
+                "`blink-archive login --code CODE`, or start again with `blink-archive login`."
+            )
+        raise WrongCode(
+            "Blink did not take this code: it is wrong or too old. Enter the newest one with "
+            "`blink-archive login --code CODE`, or start again with `blink-archive login`."
+        )
+
+    def _accepted(self, email: str) -> Pending | None:
+        """The sign-in of ``email`` that Blink accepted and that lacks only its end, if there is one."""
+        try:
+            pending = load_pending(self._state, addresses=self._addresses, now=self._now())
+        except (CodeExpired, StateError):
+            return None
+        return pending if pending.verified and pending.email == email else None
 
     def _client(self, cookies: tuple[Cookie, ...] = ()) -> AbstractAsyncContextManager[httpx.AsyncClient]:
         client = http_client(self._addresses, connections=2, cookies=True, transport=self._transport)
@@ -199,7 +231,36 @@ class SignIn:
         )
 
     async def _finish(self, client: httpx.AsyncClient, pending: Pending) -> Session:
-        """Steps 5 to 8; the session is stored as soon as its account is known."""
+        """Steps 5 to 8. What is reached is stored at once; where Blink broke off, nothing is left to go
+        on from."""
+        try:
+            issued = pending.issued or await self._tokens(client, pending)
+            save_pending(self._state, replace(pending, issued=issued))
+            tier = await retried(
+                lambda: self._tier_info(client, issued.access_token), pacing=self._pacing, now=self._now
+            )
+        except SignInError:
+            self._state.remove(PENDING)
+            raise
+        session = Session(
+            email=pending.email,
+            account_id=tier.account_id,
+            tier=tier.tier,
+            user_id=None,
+            client_id=None,
+            access_token=issued.access_token,
+            refresh_token=issued.refresh_token,
+            expires_at=issued.expires_at,
+            api_url=self._addresses.api_url,
+            oauth_url=self._addresses.oauth_url,
+        )
+        async with self._state.locked():
+            save_session(self._state, session)
+            self._state.remove(PENDING)
+        return await self._with_ids(client, session)
+
+    async def _tokens(self, client: httpx.AsyncClient, pending: Pending) -> Issued:
+        """Steps 5 and 6."""
         reply = await self._ask(client, "oauth_authorize", headers=self._form_headers())
         if reply.status not in _REDIRECTS:
             raise self._refusal(reply)
@@ -210,26 +271,8 @@ class SignIn:
         reply = await self._ask(client, "oauth_token", headers=headers, form=form)
         if reply.status != 200:
             raise self._refusal(reply)
-        pair = oauth.parse_tokens(reply.value)
-        tier = await retried(
-            lambda: self._tier_info(client, pair.access_token), pacing=self._pacing, now=self._now
-        )
-        session = Session(
-            email=pending.email,
-            account_id=tier.account_id,
-            tier=tier.tier,
-            user_id=None,
-            client_id=None,
-            access_token=pair.access_token,
-            refresh_token=pair.refresh_token,
-            expires_at=issued_at + timedelta(seconds=pair.expires_in),
-            api_url=self._addresses.api_url,
-            oauth_url=self._addresses.oauth_url,
-        )
-        async with self._state.locked():
-            save_session(self._state, session)
-            self._state.remove(PENDING)
-        return await self._with_ids(client, session)
+        pair = oauth.parse_tokens(decode(reply.body, what="a sign-in token"))
+        return Issued(pair.access_token, pair.refresh_token, issued_at + timedelta(seconds=pair.expires_in))
 
     async def _tier_info(self, client: httpx.AsyncClient, token: str) -> oauth.TierInfo:
         """Step 7, at the bootstrap host."""
@@ -248,7 +291,8 @@ class SignIn:
         """Step 8: the homescreen's headers tell the client id and the user id."""
         tokens = Tokens(self._state, session, client=client, addresses=self._addresses, now=self._now)
         wire = Wire(client, tokens, addresses=self._addresses, pacing=self._pacing, now=self._now)
-        await Cloud(wire, client=client).homescreen()
+        with suppress(BlinkError):  # the sign-in holds all the same, and any later homescreen tells them
+            await Cloud(wire, client=client).homescreen()
         return tokens.session
 
     async def _ask(
@@ -269,31 +313,32 @@ class SignIn:
 
     def _refusal(self, reply: _Reply) -> BlinkArchiveError:
         """What a refusal stands for that says nothing about password or code."""
-        if reply.status == 406:
-            return RefusedAtEdge(
-                "Blink's sign-in server refused this program before any check (status 406): it is not the "
-                "password. Wait an hour or try from another network; what works there is signing in "
-                "through a browser."
-            )
         until = retry_after(reply.headers.get("Retry-After"), now=self._now())
-        if reply.status == 429:
-            when = "in an hour" if until is None else f"after {until.astimezone():%Y-%m-%d %H:%M:%S}"
-            return Throttled(
-                f"Blink wants fewer sign-ins for now (status 429). Try `blink-archive login` again {when}.",
-                until=until,
-            )
-        error = error_of(reply.status, reply.value, what="the sign-in", until=until)
-        if isinstance(error, SignInError):
-            return NotSignedIn(
-                f"Blink broke off the sign-in (status {reply.status}). "
-                "Start again with `blink-archive login`."
-            )
-        if isinstance(error, UnexpectedAnswer):
-            return UnexpectedAnswer(
-                f"Blink answered the sign-in with something else than expected (status {reply.status}). "
-                "Try `blink-archive login` again later; if it stays so, this program needs an update."
-            )
-        return error
+        match reply.status:
+            case 406:
+                return RefusedAtEdge(
+                    "Blink's sign-in server refused this program before any check (status 406): it is not "
+                    "the password. Wait an hour or try from another network; what works there is signing "
+                    "in through a browser."
+                )
+            case 429:
+                when = "in an hour" if until is None else f"after {until.astimezone():%Y-%m-%d %H:%M:%S}"
+                return Throttled(
+                    "Blink wants fewer sign-ins for now (status 429). Try `blink-archive login` again "
+                    f"{when}.",
+                    until=until,
+                )
+            case status if status == 403 or status >= 500:
+                return error_of(status, reply.value, what="the sign-in", until=until)
+            case status if status == 401 or oauth.is_lost_exchange(reply.value):
+                return NotSignedIn(
+                    f"Blink broke off the sign-in (status {status}). Start again with `blink-archive login`."
+                )
+            case status:
+                return UnexpectedAnswer(
+                    f"Blink answered the sign-in with something else than expected (status {status}). "
+                    "Try `blink-archive login` again later; if it stays so, this program needs an update."
+                )
 
 
 async def logout(state: StateDir) -> None:
@@ -306,7 +351,10 @@ async def logout(state: StateDir) -> None:
 async def _reply(client: httpx.AsyncClient, request: httpx.Request) -> _Reply:
     async with sent(client, request) as response:
         body = await body_of(response, what="the sign-in page")
-        return _Reply(status=response.status_code, headers=response.headers, body=body)
+    reply = _Reply(status=response.status_code, headers=response.headers, body=body)
+    if is_update_required(reply.value, status=reply.status):
+        raise error_of(reply.status, reply.value, what="the sign-in")
+    return reply
 
 
 def _cookies(client: httpx.AsyncClient) -> tuple[Cookie, ...]:

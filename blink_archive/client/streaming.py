@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import httpx
 
 from ..errors import NetworkError, UnexpectedAnswer, UnsafeAddress
-from .transport import Answer, json_answer, network_errors
+from ..protocol.answers import error_of
+from .transport import json_answer, network_errors
 from .wire import Wire
 
 LARGEST_MEDIA = 2 * 1024**3
@@ -82,12 +83,8 @@ async def _raise_for_words(wire: Wire, response: httpx.Response, *, what: str) -
             f"{response.request.url.host}, where Blink keeps {what}, wants a sign-in of its own "
             "(status 401). The token was not sent there; try again later."
         )
-    answer: Answer = await json_answer(response, what=what, now=wire.now)
-    answer.raise_for_error(what=what)
-    raise UnexpectedAnswer(
-        f"Blink answered with words or an incomplete answer (status {answer.status}) instead of {what}. "
-        "Try again later."
-    )
+    answer = await json_answer(response, what=what, now=wire.now)
+    raise error_of(answer.status, answer.value, what=what, until=answer.until)
 
 
 async def _chunks(response: httpx.Response, *, length: int | None, what: str) -> AsyncGenerator[bytes, None]:

@@ -95,6 +95,11 @@ def _words(value: object) -> tuple[int | None, str]:
     return integer(value.get("code")), "".join(c if c.isprintable() else " " for c in text)
 
 
+def is_update_required(value: object, *, status: int) -> bool:
+    """Whether an answer says "An app update is required": HTTP 426, or code 105 with any status."""
+    return status == 426 or _words(value)[0] == 105
+
+
 def is_error(value: object, *, status: int) -> bool:
     """Whether an answer of ``status`` is an error, going by its HTTP status or its code."""
     return not 200 <= status < 300 or _words(value)[0] in _CODES
@@ -113,7 +118,7 @@ def error_of(status: int, value: object, *, what: str, until: datetime | None = 
     code, message = _words(value)
     said = f" ({message})" if message else ""
     match status, code:
-        case (_, 105) | (426, _):
+        case _ if is_update_required(value, status=status):
             return UpdateRequired(
                 f"Blink wants a newer app{said}: this program needs an update. "
                 "Install the newest version of blink-archive."
@@ -123,7 +128,7 @@ def error_of(status: int, value: object, *, what: str, until: datetime | None = 
                 f"Blink is busy with another command and did not take the one for {what}{said}. "
                 "Try again in a minute."
             )
-        case (_, 404 | 700) | (404, _):
+        case (_, 404 | 700 | 711) | (404, _):
             return NotFound(f"Blink does not have {what} (any more){said}.")
         case (_, 101 | 200 | 242) | (401, _):
             return NotSignedIn(f"Blink no longer takes this sign-in{said}. Run `blink-archive login`.")

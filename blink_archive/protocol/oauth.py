@@ -175,7 +175,8 @@ def parse_tokens(value: object, *, old_refresh_token: str = "") -> TokenAnswer:
     return TokenAnswer(
         access_token=access,
         refresh_token=refresh,
-        expires_in=DEFAULT_LIFE if life is None else min(max(life, 0), 30 * 86400),
+        # renewing starts a minute ahead: a shorter life than two would mean a renewal for every call
+        expires_in=DEFAULT_LIFE if life is None else min(max(life, 120), 30 * 86400),
     )
 
 
@@ -187,6 +188,19 @@ def _is_header_safe(value: object) -> TypeGuard[str]:
 def is_dead_grant(status: int, value: object) -> bool:
     """Whether the answer to a refresh says that its token is dead: 400 or 401 ``invalid_grant``."""
     return status in (400, 401) and isinstance(value, Mapping) and value.get("error") == "invalid_grant"
+
+
+def is_expired_code(value: object) -> bool:
+    """Whether the answer to a one-time code says, in its ``error``, that the code is too old.
+
+    Blink's word for it is not known; without one, a refused code is taken for a wrong one.
+    """
+    return isinstance(value, Mapping) and "expired" in str(value.get("error"))
+
+
+def is_lost_exchange(value: object) -> bool:
+    """Whether Blink no longer knows the exchange by its cookies (``error_cause: empty_cookies``)."""
+    return isinstance(value, Mapping) and value.get("error_cause") == "empty_cookies"
 
 
 def masked_phone(value: object) -> str | None:

@@ -27,7 +27,7 @@ def parse_homescreen(value: object, *, server_time: datetime | None) -> Homescre
         raise UnexpectedAnswer("Blink answered with something else than the homescreen. Try again later.")
     return Homescreen(
         account_id=integer(_object(answer, "account").get("id")),
-        networks=parse_networks(answer),
+        networks=_networks(answer),
         sync_modules=tuple(_sync_module(number, raw) for number, raw in _entries(answer, "sync_modules")),
         cameras=tuple(
             _camera(number, raw, family)
@@ -41,11 +41,17 @@ def parse_homescreen(value: object, *, server_time: datetime | None) -> Homescre
 
 
 def parse_networks(value: object) -> tuple[Network, ...]:
-    """The networks of a homescreen or of ``/networks``; entries without an id are left out.
+    """The networks of ``/networks``; entries without an id are left out.
 
-    Raises UnexpectedAnswer for what is no object.
+    Raises UnexpectedAnswer for what has no ``networks``.
     """
     answer = as_object(value, what="the networks")
+    if not isinstance(answer.get("networks"), list):
+        raise UnexpectedAnswer("Blink answered with something else than the networks. Try again later.")
+    return _networks(answer)
+
+
+def _networks(answer: Json) -> tuple[Network, ...]:
     return tuple(
         Network(
             id=number,

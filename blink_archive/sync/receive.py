@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from ..archive.container import walk_jpeg, walk_mp4
 from ..archive.store import Part, Store, storage_errors
-from ..errors import BadMedia, NetworkError, ServerError, Throttled
+from ..errors import BadMedia, Busy, NetworkError, ServerError, Throttled
 from .ports import Blink, Progress, Time
 
 T = TypeVar("T")
@@ -118,7 +118,7 @@ class Receiver:
                 result = await attempt()
             except Throttled as error:
                 self._slow_down(error, number=self._throttles)
-            except (NetworkError, ServerError) as error:
+            except (NetworkError, ServerError, Busy) as error:
                 number += 1
                 if number == ATTEMPTS:
                     raise

@@ -40,11 +40,21 @@ class FakeBlink:
         self.issued = 0
         self.state = ""
         self.replies: dict[str, list[Reply]] = {}
+        self.later: tuple[str, tuple[Reply, ...]] | None = None
+        self.at: dict[int, httpx.Response] = {}
         self.during_refresh: Callable[[], Coroutine[Any, Any, None]] | None = None
 
     def say(self, path: str, *replies: Reply) -> None:
         """The next requests for ``path`` get these answers, one each."""
         self.replies.setdefault(path, []).extend(replies)
+
+    def say_at(self, step: int, reply: httpx.Response) -> None:
+        """The request of that number (from 0) gets this answer."""
+        self.at[step] = reply
+
+    def say_when_accepted(self, path: str, *replies: Reply) -> None:
+        """As `say`, from the moment on that the password, or the code, was taken."""
+        self.later = (path, replies)
 
     def to(self, path: str) -> list[httpx.Request]:
         """The requests for ``path`` so far."""
@@ -55,6 +65,8 @@ class FakeBlink:
 
     async def __call__(self, request: httpx.Request) -> httpx.Response:
         self.requests.append(request)
+        if len(self.requests) - 1 in self.at:
+            return self.at[len(self.requests) - 1]
         if waiting := self.replies.get(request.url.path):
             match waiting.pop(0):
                 case httpx.Response() as response:
@@ -84,10 +96,13 @@ class FakeBlink:
                 if self.form(request)["password"] != "the password":
                     return httpx.Response(401, json={})
                 if self.two_factor is None:
+                    self._accept()
                     return httpx.Response(302, headers={"Location": "/oauth/v2/authorize"})
                 return httpx.Response(self.two_factor, json=SAMPLES["oauth_signin_202"])
             case "POST", "/oauth/v2/2fa/verify" if with_cookie:
                 right = self.form(request)["2fa_code"] == "123456"
+                if right:
+                    self._accept()
                 return httpx.Response(
                     201 if right else 400, json=SAMPLES["oauth_2fa_verify_201"] if right else {}
                 )
@@ -95,6 +110,11 @@ class FakeBlink:
                 return await self._token(self.form(request))
             case _:
                 return httpx.Response(400, json=SAMPLES["oauth_empty_cookies_400"])
+
+    def _accept(self) -> None:
+        if self.later is not None:
+            path, replies = self.later
+            self.say(path, *replies)
 
     async def _token(self, form: dict[str, str]) -> httpx.Response:
         if form["grant_type"] == "refresh_token" and form["refresh_token"] != self.refresh:

@@ -16,6 +16,7 @@ from blink_archive.client.addresses import Addresses
 from blink_archive.client.session import load_session
 from blink_archive.protocol.oauth import challenge
 
+from ..protocol.samples import SAMPLES
 from .fake import BOOTSTRAP, NOW, OAUTH, PAGE, REST, FakeBlink, sign_in, signed_in
 
 EMAIL, PASSWORD = "someone@example.com", "the password"
@@ -236,12 +237,80 @@ def test_passing_trouble_at_the_end_costs_no_second_code(state: StateDir) -> Non
 
 
 def test_a_homescreen_that_fails_leaves_the_session_stored(state: StateDir) -> None:
-    """The sign-in itself is good: the ids come with a later homescreen."""
+    """The sign-in itself is good, and no failure is told: the ids come with a later homescreen."""
     blink = FakeBlink(two_factor=None)
     blink.say("/api/v3/accounts/1100001/homescreen", *[httpx.Response(500) for _ in range(4)])
-    with pytest.raises(errors.ServerError):
-        post_password(state, blink)
+    post_password(state, blink)
     assert load_session(state, addresses=Addresses()).client_id is None
+
+
+@pytest.mark.parametrize(
+    ("path", "asked_again"),
+    [
+        ("/oauth/v2/authorize", ["authorize", "token", "tier_info", "homescreen"]),
+        ("/oauth/token", ["authorize", "token", "tier_info", "homescreen"]),
+        ("/api/v1/users/tier_info", ["tier_info", "homescreen"]),
+    ],
+)
+@pytest.mark.parametrize("two_factor", [202, None])
+def test_trouble_after_the_code_costs_no_second_one(
+    state: StateDir, path: str, asked_again: list[str], two_factor: int | None
+) -> None:
+    """The same command again goes on from where Blink failed: no password, no code; and tokens that
+    were issued are stored before their first use."""
+    blink = FakeBlink(two_factor=two_factor)
+
+    def once() -> None:
+        if two_factor is None:
+            post_password(state, blink)
+        else:
+            asyncio.run(sign_in(state, blink).enter_code("123456"))
+
+    if two_factor is not None:
+        with pytest.raises(errors.CodeNeeded):
+            post_password(state, blink)
+    blink.say_when_accepted(path, *[httpx.Response(503) for _ in range(4)])
+    with pytest.raises(errors.ServerError):
+        once()
+    blink.replies.clear()
+    before = len(blink.requests)
+    once()
+    assert [request.url.path.rpartition("/")[2] for request in blink.requests[before:]] == asked_again
+    assert load_session(state, addresses=Addresses()).access_token == "access-1"
+    assert state.read("pending.json") is None
+
+
+@pytest.mark.parametrize("step", range(8))
+def test_an_update_that_blink_demands_is_heard_at_every_step(state: StateDir, step: int) -> None:
+    """Code 105 in a 200, wherever it comes, is that and no wrong password or code."""
+    blink = FakeBlink()
+    blink.say_at(step, httpx.Response(200, json={"message": "An app update is required", "code": 105}))
+    with pytest.raises(errors.UpdateRequired, match="needs an update"):
+        try:
+            post_password(state, blink)
+        except errors.CodeNeeded:
+            asyncio.run(sign_in(state, blink).enter_code("123456"))
+
+
+def test_an_old_code_is_told_from_a_wrong_one(state: StateDir) -> None:
+    """Where Blink says so; and the newest code can still be entered."""
+    blink = FakeBlink()
+    with pytest.raises(errors.CodeNeeded):
+        post_password(state, blink)
+    blink.say("/oauth/v2/2fa/verify", httpx.Response(401, json={"error": "expired_code"}))
+    with pytest.raises(errors.CodeExpired, match=r"too old.*login --code"):
+        asyncio.run(sign_in(state, blink).enter_code("123456"))
+    assert asyncio.run(sign_in(state, blink).enter_code("123456")).account_id == 1100001
+
+
+def test_an_exchange_that_blink_forgot_starts_again(state: StateDir) -> None:
+    """Lost cookies are no wrong code: the message sends back to `login`."""
+    blink = FakeBlink()
+    with pytest.raises(errors.CodeNeeded):
+        post_password(state, blink)
+    blink.say("/oauth/v2/2fa/verify", httpx.Response(400, json=SAMPLES["oauth_empty_cookies_400"]))
+    with pytest.raises(errors.NotSignedIn, match="Start again"):
+        asyncio.run(sign_in(state, blink).enter_code("123456"))
 
 
 def test_the_device_keeps_its_id(state: StateDir) -> None:

@@ -79,6 +79,7 @@ def test_a_401_is_refreshed_once(tmp_path: Path) -> None:
         (httpx.Response(404), errors.NotFound),
         (httpx.Response(404, json=SAMPLES["media_not_found"]), errors.NotFound),
         (httpx.Response(200, json=SAMPLES["media_not_found"]), errors.NotFound),
+        (httpx.Response(200, json={"message": "Media deleted", "code": 711}), errors.NotFound),
         (httpx.Response(200, json=SAMPLES["busy_409"]), errors.Busy),
         (httpx.Response(200, json={"message": "?", "code": 999}), errors.UnexpectedAnswer),
         (httpx.Response(200, html="<!doctype html><p>Sorry"), errors.UnexpectedAnswer),

@@ -143,10 +143,10 @@ def test_tokens_are_read_and_do_not_show() -> None:
 
 @pytest.mark.parametrize(
     ("change", "expected"),
-    [({"expires_in": "7200"}, 7200), ({"expires_in": None}, 3600), ({"expires_in": -5}, 0)],
+    [({"expires_in": "7200"}, 7200), ({"expires_in": None}, 3600), ({"expires_in": -5}, 120)],
 )
 def test_an_odd_lifetime_is_taken_carefully(change: dict[str, Any], expected: int) -> None:
-    """As text; missing: the shortest seen; negative: none at all."""
+    """As text; missing: the shortest seen; so short that every call would renew it: two minutes."""
     assert oauth.parse_tokens(SAMPLES["oauth_token"] | change).expires_in == expected
 
 

@@ -66,6 +66,13 @@ def test_networks_are_read() -> None:
     assert (network.id, network.armed, network.raw["lv_mode"]) == (2100001, True, "relay")
 
 
+@pytest.mark.parametrize("value", [None, [], {}, {"message": "x", "code": 999}, {"networks": None}])
+def test_what_is_no_list_of_networks_raises(value: object) -> None:
+    """An error object is not an account without networks."""
+    with pytest.raises(UnexpectedAnswer):
+        parse_networks(value)
+
+
 def test_a_command_is_read_from_its_verb_and_its_poll() -> None:
     """The poll repeats neither its id nor its network."""
     new = parse_command(SAMPLES["arm"], network_id=2100001)

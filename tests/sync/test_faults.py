@@ -144,3 +144,11 @@ def test_a_clip_that_stalls_does_not_hold_the_others(make_world: MakeWorld) -> N
     world.blink.faults.clear()
     world.sync()
     world.expect_complete()
+
+
+def test_a_busy_blink_is_asked_again(make_world: MakeWorld) -> None:
+    """ "System is busy" in place of a clip passes by itself: the same run fetches it."""
+    world = make_world(clips=2, hostile=False)
+    world.blink.faults.add(Fault(endpoint="clip", kind="json", times=2))
+    assert world.sync().exit_code == 0
+    world.expect_complete()
