@@ -14,7 +14,8 @@ AUTHORIZE = "/oauth/v2/authorize"
 SIGNIN = "/oauth/v2/signin"
 VERIFY = "/oauth/v2/2fa/verify"
 COOKIE = "oauth_session"
-UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+BLINK = "https://api.oauth.blink.com"
+UUID = re.compile(r"[0-9A-F]{8}(-[0-9A-F]{4}){3}-[0-9A-F]{12}")
 CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
 FIXED = {
     "app_brand": "blink",
@@ -169,7 +170,10 @@ def _need_html(call: Call) -> None:
 
 
 def _need_origin(call: Call) -> None:
-    if not call.headers.get("origin") or SIGNIN not in call.headers.get("referer", ""):
+    """A form is posted from the sign-in page of this very host, as `Origin` and `Referer` say."""
+    here = f"http://{call.headers.get('host', '')}"
+    # blinkpy sends the name of Blink's own host as the origin, wherever its addresses point.
+    if call.headers.get("origin") not in (here, BLINK) or call.headers.get("referer") != here + SIGNIN:
         raise _NotAcceptable
 
 

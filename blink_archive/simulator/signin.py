@@ -135,14 +135,14 @@ class SignIn:
             digest = hashlib.sha256(verifier.encode()).digest()
             if base64.urlsafe_b64encode(digest).rstrip(b"=").decode() != grant.challenge:
                 raise Refused(400, "invalid_grant", description="The code verifier does not match.")
-            if hardware_id.upper() != grant.hardware_id.upper():
+            if hardware_id != grant.hardware_id:
                 raise Refused(400, "invalid_grant", description="Another device asked for this code.")
             return self._issue(hardware_id)
 
     def rotate(self, refresh_token: str, *, hardware_id: str) -> Tokens:
         """A new pair for a refresh token, which is dead from then on."""
         with self._lock:
-            if self._refresh.get(refresh_token) != hardware_id.upper():
+            if self._refresh.get(refresh_token) != hardware_id:
                 raise Refused(400, "invalid_grant", description="The refresh token is not valid.")
             del self._refresh[refresh_token]
             self.refreshes += 1
@@ -151,7 +151,7 @@ class SignIn:
     def _issue(self, hardware_id: str) -> Tokens:
         tokens = Tokens(secrets.token_urlsafe(32), secrets.token_urlsafe(32), self._settings.expires_in)
         self._access[tokens.access_token] = self._now() + tokens.expires_in
-        self._refresh[tokens.refresh_token] = hardware_id.upper()
+        self._refresh[tokens.refresh_token] = hardware_id
         return tokens
 
     def issue(self, hardware_id: str) -> Tokens:

@@ -42,6 +42,8 @@ class SignIn:
         self.sim = sim
         self.http = httpx.Client(base_url=sim.url, headers=BROWSER)
         self.csrf = ""
+        self.form_headers = {"Origin": sim.url, "Referer": f"{sim.url}/oauth/v2/signin", "Accept": "*/*"}
+        """What the two forms are posted with."""
 
     def __enter__(self) -> "SignIn":
         return self
@@ -74,8 +76,7 @@ class SignIn:
         return self._post("/oauth/v2/2fa/verify", form | changes)
 
     def _post(self, path: str, form: dict[str, str | None]) -> httpx.Response:
-        headers = {"Origin": self.sim.url, "Referer": f"{self.sim.url}/oauth/v2/signin", "Accept": "*/*"}
-        return self.http.post(path, data=_without_none(form), headers=headers)
+        return self.http.post(path, data=_without_none(form), headers=self.form_headers)
 
     def code(self) -> httpx.Response:
         return self.http.get("/oauth/v2/authorize")

@@ -59,9 +59,12 @@ def test_the_older_status_of_the_second_factor_can_be_had() -> None:
 
 
 @pytest.mark.parametrize(
-    "hardware_id", ["Blinkpy", "", None, HARDWARE_ID.replace("-", ""), f"{HARDWARE_ID}0"]
+    "hardware_id",
+    ["Blinkpy", "", None, HARDWARE_ID.replace("-", ""), f"{HARDWARE_ID}0", HARDWARE_ID.lower()],
 )
-def test_a_hardware_id_that_is_no_uuid_is_not_acceptable(door: SignIn, hardware_id: str | None) -> None:
+def test_a_hardware_id_that_is_no_upper_case_uuid_is_not_acceptable(
+    door: SignIn, hardware_id: str | None
+) -> None:
     """406 on authorize and on token."""
     assert door.authorize(hardware_id=hardware_id).status_code == 406
     code = door.up_to_code()
@@ -99,6 +102,50 @@ def test_no_browser_is_turned_away_at_the_edge(door: SignIn) -> None:
     form = {"username": "demo@example.com", "password": "demo", "csrf-token": door.csrf}
     assert door.http.post("/oauth/v2/signin", data=form).status_code == 406
     assert door.sim.cloud.passwords_posted == 1
+
+
+@pytest.mark.parametrize("header", ["Origin", "Referer"])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        None,
+        "",
+        "https://{host}{path}",
+        "http://127.0.0.1{path}",
+        "http://{host}{path}/",
+        "http://{host}{path}?x=1",
+        "null",
+    ],
+)
+def test_a_form_comes_from_the_sign_in_page_of_this_host(
+    door: SignIn, header: str, wrong: str | None
+) -> None:
+    """`Origin` is exactly the OAuth host and `Referer` exactly its sign-in page: else 406, on both forms,
+    and nothing is posted."""
+    door.authorize()
+    door.page()
+    right = dict(door.form_headers)
+    if wrong is None:
+        del door.form_headers[header]
+    else:
+        path = "/oauth/v2/signin" if header == "Referer" else ""
+        door.form_headers[header] = wrong.format(host=httpx.URL(door.sim.url).netloc.decode(), path=path)
+    assert door.password().status_code == 406
+    assert (door.sim.cloud.passwords_posted, door.sim.cloud.codes_sent) == (0, 0)
+    wrong_headers, door.form_headers = door.form_headers, right
+    assert door.password().status_code == 202
+    door.form_headers = wrong_headers
+    assert door.verify().status_code == 406
+    door.form_headers = right
+    assert door.verify().status_code == 201
+
+
+def test_the_name_of_blinks_own_host_passes_as_the_origin(door: SignIn) -> None:
+    """blinkpy sends it wherever it is pointed at; the sign-in page has to be this host's all the same."""
+    door.form_headers["Origin"] = "https://api.oauth.blink.com"
+    door.up_to_code()
+    door.form_headers["Referer"] = "https://api.oauth.blink.com/oauth/v2/signin"
+    assert door.password().status_code == 406
 
 
 def test_a_lost_cookie_is_said_so(door: SignIn) -> None:
@@ -206,6 +253,15 @@ def test_revoked_refresh_tokens_ask_for_a_sign_in(door: SignIn) -> None:
     token = door.redeem(door.up_to_code()).json()["refresh_token"]
     door.sim.cloud.revoke_refresh_tokens()
     assert door.refresh(token).json()["error"] == "invalid_grant"
+
+
+def test_the_device_may_be_named_in_a_header(door: SignIn) -> None:
+    """As the Android app did, and blinkpy does where it refreshes by the older call; the same rule holds."""
+    token = door.redeem(door.up_to_code()).json()["refresh_token"]
+    form = {"grant_type": "refresh_token", "refresh_token": token, "client_id": "android", "scope": "client"}
+    for device, status in ((HARDWARE_ID.lower(), 406), (HARDWARE_ID, 200)):
+        answer = door.http.post("/oauth/token", data=form, headers={"hardware_id": device})
+        assert answer.status_code == status
 
 
 def test_the_password_grant_of_2025_is_gone(door: SignIn) -> None:
