@@ -11,6 +11,7 @@ from starlette.datastructures import Headers, QueryParams
 from starlette.requests import cookie_parser
 
 FORM = "application/x-www-form-urlencoded"
+JSON = "application/json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,16 @@ class Call:
         if not self.headers.get("content-type", "").startswith(FORM):
             return None
         return dict(parse_qsl(self.body.decode("utf-8", "replace"), keep_blank_values=True))
+
+    @property
+    def json(self) -> Any:
+        """The value of a JSON body; None where the body is none, or where no header says that it is."""
+        if self.headers.get("content-type", "").partition(";")[0].strip().lower() != JSON:
+            return None
+        try:
+            return json.loads(self.body)
+        except (ValueError, RecursionError):
+            return None
 
     def cookie(self, name: str) -> str | None:
         return cookie_parser(self.headers.get("cookie", "")).get(name)

@@ -1,6 +1,5 @@
 """The table of routes, and what each REST route answers. A new endpoint is one line and one function."""
 
-import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from starlette.routing import compile_path
 from blink_archive.simulator import items, oauth
 from blink_archive.simulator.cloud import Cloud, UnknownId
 from blink_archive.simulator.exchange import Answer, Call, failure, json_answer
+from blink_archive.simulator.records import Camera
 from blink_archive.simulator.settings import ACCOUNT_ID, CLIENT_ID, TIER, USER_ID
 from blink_archive.simulator.signin import Refused
 
@@ -69,37 +69,55 @@ def camera_usage(cloud: Cloud, _: Call) -> Answer:
 
 
 def camera_config(cloud: Cloud, call: Call) -> Answer:
-    """The camera family's; Minis and doorbells have routes of their own."""
-    camera = cloud.camera(call.params["camera"])
-    if camera.family != "camera" or camera.network.id != call.params["network"]:
-        return not_found()
     with cloud.lock:
-        return json_answer(items.camera_config(camera, cloud.now()))
+        return json_answer(items.camera_config(_camera(cloud, call), cloud.now()))
 
 
 def camera_signals(cloud: Cloud, call: Call) -> Answer:
-    return json_answer(items.camera_config(cloud.camera(call.params["camera"]), cloud.now())["signals"])
+    return json_answer(items.camera_config(_camera(cloud, call), cloud.now())["signals"])
 
 
-SINCE = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d+)?(Z|[+-]\d\d:?\d\d)")
+def _camera(cloud: Cloud, call: Call) -> Camera:
+    """The camera of the path: of the camera family, in its own network. UnknownId where there is none."""
+    camera = cloud.camera(call.params["camera"])
+    if camera.family != "camera" or camera.network.id != call.params["network"]:
+        raise UnknownId(camera.id)
+    return camera
+
+
+SINCE = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d+)?(Z|[+-]\d\d:?\d\d)", re.ASCII)
+PAGE = re.compile(r"[0-9]{1,9}")
 
 
 def media_changed(cloud: Cloud, call: Call) -> Answer:
     """The change feed: what changed at or after `since`, to the second, newest change first."""
-    # A `+` that was not encoded arrives as a space; Blink takes it where the offset is zero.
-    written = re.sub(r" (00:?00)$", r"+\1", call.query.get("since", ""))
-    found = SINCE.fullmatch(written)
-    page = call.query.get("page", "1")
-    if found is None or not page.isascii() or not page.isdigit() or int(page) < 1:
+    since, page = _since(call.query.get("since", "")), _page(call.query.get("page", "1"))
+    if since is None or page is None:
         return failure(400, 400, message="Invalid since or page")
-    since = int(datetime.fromisoformat(found[1] + found[2]).timestamp())
     content = {
         "limit": cloud.settings.page_limit,
         "purge_id": cloud.purge_id,
         "refresh_count": 0,
-        "media": cloud.page(since, int(page)),
+        "media": cloud.page(since, page),
     }
     return json_answer(content)
+
+
+def _since(text: str) -> int | None:
+    """Unix seconds of a time with its offset; None where it is none, or a day that no calendar has."""
+    # A `+` that was not encoded arrives as a space; Blink takes it where the offset is zero.
+    found = SINCE.fullmatch(re.sub(r" (00:?00)$", r"+\1", text))
+    if found is None:
+        return None
+    try:
+        return int(datetime.fromisoformat(found[1] + found[2]).timestamp())
+    except ValueError:
+        return None
+
+
+def _page(text: str) -> int | None:
+    """A page's number, from 1; None where it is none, or more than any account has pages."""
+    return (int(text) or None) if PAGE.fullmatch(text) else None
 
 
 def clip(cloud: Cloud, call: Call) -> Answer:
@@ -127,7 +145,8 @@ def thumbnail(cloud: Cloud, call: Call) -> Answer:
 def camera_thumbnail(cloud: Cloud, call: Call) -> Answer:
     """The picture of the homescreen, at the path that the camera's form of `thumbnail` makes."""
     camera = cloud.camera(call.params["camera"])
-    if camera.network.id != call.params["network"]:
+    # An old path has no type in it.
+    if camera.network.id != call.params["network"] or call.params.get("type", camera.type) != camera.type:
         return media_not_found()
     old = camera.thumbnail_form == "old"
     if old != call.path.startswith("/media/") or (not old and "ext" not in call.query):
@@ -151,11 +170,8 @@ def cdn_thumbnail(cloud: Cloud, call: Call) -> Answer:
 
 
 def media_delete(cloud: Cloud, call: Call) -> Answer:
-    """A list of integers and nothing else."""
-    try:
-        content = json.loads(call.body)
-    except ValueError:
-        content = None
+    """A list of integers and nothing else, which says that it is JSON."""
+    content = call.json
     wanted = content.get("media_list") if isinstance(content, dict) else None
     if not isinstance(wanted, list) or not all(type(entry) is int for entry in wanted):
         return failure(400, 706, message="Invalid Media List Format")
@@ -183,6 +199,9 @@ def command_status(cloud: Cloud, call: Call) -> Answer:
         command = cloud.poll_command(call.params["network"], call.params["command"])
         return json_answer(items.command_status(command, cloud.now()))
 
+
+OAUTH = "/oauth/"
+"""What the OAuth host answers, where no call carries an access token."""
 
 V1 = "/api/v1/accounts/{account:int}"
 V2 = "/api/v2/accounts/{account:int}"
@@ -234,16 +253,20 @@ def find(method: str, path: str) -> tuple[Endpoint | None, dict[str, object]]:
     for endpoint, pattern, convertors in _COMPILED:
         if endpoint.method == method and (found := pattern.match(path)):
             values = found.groupdict().items()
-            return endpoint, {name: convertors[name].convert(value) for name, value in values}
+            try:
+                return endpoint, {name: convertors[name].convert(value) for name, value in values}
+            except ValueError:  # an id of more digits than Python reads
+                return None, {}
     return None, {}
 
 
 def answer(cloud: Cloud, call: Call, *, endpoint: Endpoint | None) -> Answer:
-    """The true answer: the token first, then the account, then the route."""
+    """The true answer: the token first, then whether there is such a path and account, then the route."""
+    bearer = endpoint.bearer if endpoint else not call.path.startswith(OAUTH)
+    if bearer and not cloud.sign_in.is_valid(call.bearer or ""):
+        return failure(401, 101, message="Unauthorized Access")
     if endpoint is None:
         return not_found()
-    if endpoint.bearer and not cloud.sign_in.is_valid(call.bearer or ""):
-        return failure(401, 101, message="Unauthorized Access")
     if call.params.get("account", ACCOUNT_ID) != ACCOUNT_ID:
         return not_found()
     try:

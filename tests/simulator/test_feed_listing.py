@@ -68,11 +68,34 @@ def test_since_may_be_in_any_zone(sim: Simulator, http: httpx.Client, since: str
 
 
 @pytest.mark.parametrize(
-    "query", ["", "since=yesterday", "since=2026-11-24", "since=1970-01-01T00:00:00+0000&page=0"]
-)
-def test_a_query_that_makes_no_sense_is_refused(http: httpx.Client, query: str) -> None:
+    "since",
+    [
+        "", "yesterday", "2026-11-24", "2026-13-45T00:00:00Z", "2026-02-30T00:00:00+0000", "0000-01-01T00:00:00Z",
+        "2026-11-24T12:61:00Z", "2026-11-24T12:00:00+99:99", "2026-11-24T12:00:00", "٢٠٢٦-11-24T12:00:00Z",
+    ],
+)  # fmt: skip
+def test_a_since_that_is_no_time_is_refused(http: httpx.Client, since: str) -> None:
+    """400: another form, a day or an offset that does not exist, no offset."""
+    answer = http.get(f"{MEDIA}/changed", params={"since": since})
+    assert (answer.status_code, answer.json()["code"]) == (400, 400)
+
+
+@pytest.mark.parametrize("page", ["", "0", "-1", "+1", "1.5", "one", "²", "٣", "1 ", "9" * 5000])
+def test_a_page_that_is_no_positive_integer_is_refused(http: httpx.Client, page: str) -> None:
+    """400, however many digits it has."""
+    answer = http.get(f"{MEDIA}/changed", params={"since": EVERYTHING, "page": page})
+    assert (answer.status_code, answer.json()["code"]) == (400, 400)
+
+
+@pytest.mark.parametrize("since", ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59"])
+def test_the_ends_of_the_calendar_are_times(http: httpx.Client, since: str) -> None:
+    """Everything, or nothing."""
+    assert len(listing(http, since=since)) == (25 if since < "1" else 0)
+
+
+def test_a_listing_without_since_is_refused(http: httpx.Client) -> None:
     """400."""
-    assert http.get(f"{MEDIA}/changed?{query}").status_code == 400
+    assert http.get(f"{MEDIA}/changed").status_code == 400
 
 
 def test_a_plus_that_was_not_encoded_is_understood_for_utc(http: httpx.Client) -> None:

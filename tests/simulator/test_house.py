@@ -63,15 +63,55 @@ def test_networks_and_sync_modules_answer(http: httpx.Client) -> None:
     assert len(http.get("/api/v1/camera/usage").json()["networks"]) == 3
 
 
-def test_a_camera_has_its_configuration_at_its_own_network(http: httpx.Client) -> None:
-    """Only the camera family, and 404 elsewhere."""
+@pytest.mark.parametrize("what", ["config", "signals"])
+def test_a_camera_has_its_configuration_at_its_own_network(http: httpx.Client, what: str) -> None:
+    """And its signals. Only the camera family; 404 in another network, and for what does not exist."""
+    home = homescreen(http)
+    camera, owl, doorbell = home["cameras"][0], home["owls"][0], home["doorbells"][0]
+    assert http.get(f"/network/{camera['network_id']}/camera/{camera['id']}/{what}").status_code == 200
+    for network, device in [
+        (OTHER_NETWORK, camera["id"]),
+        (1, camera["id"]),
+        (NETWORK, 1),
+        (owl["network_id"], owl["id"]),
+        (doorbell["network_id"], doorbell["id"]),
+    ]:
+        answer = http.get(f"/network/{network}/camera/{device}/{what}")
+        assert (answer.status_code, answer.json()["code"]) == (404, 404)
+
+
+def test_a_picture_is_at_the_path_of_its_own_camera_alone(http: httpx.Client) -> None:
+    """404 for another network, an unknown one, another family's or an unknown type, and another camera."""
     camera = homescreen(http)["cameras"][0]
-    path = f"/network/{camera['network_id']}/camera/{camera['id']}"
-    assert http.get(f"{path}/config").json()["camera"][0]["id"] == camera["id"]
-    assert http.get(f"{path}/signals").json()["temp"] == 68
-    assert http.get(f"/network/{OTHER_NETWORK}/camera/{camera['id']}/config").status_code == 404
-    owl = homescreen(http)["owls"][0]
-    assert http.get(f"/network/{owl['network_id']}/camera/{owl['id']}/config").status_code == 404
+    path = camera["thumbnail"]
+    assert http.get(path).status_code == 200
+    for right, wrong in [
+        (f"/{NETWORK}/", f"/{OTHER_NETWORK}/"),
+        (f"/{NETWORK}/", "/1/"),
+        ("/catalina/", "/owl/"),
+        ("/catalina/", "/other/"),
+        (f"/{camera['id']}/", "/1/"),
+        ("/1100001/", "/1100009/"),
+    ]:
+        assert right in path
+        assert http.get(path.replace(right, wrong)).status_code == 404
+
+
+@pytest.mark.parametrize("network", ["1", "9" * 30, "9" * 5000])
+def test_an_unknown_network_is_not_found(http: httpx.Client, network: str) -> None:
+    """404 on every call that names one, however many digits it has."""
+    camera = homescreen(http)["cameras"][0]["id"]
+    for method, path in [
+        ("GET", f"/network/{network}/syncmodules"),
+        ("POST", f"/network/{network}/update"),
+        ("GET", f"/network/{network}/camera/{camera}/config"),
+        ("GET", f"/network/{network}/camera/{camera}/signals"),
+        ("GET", f"/network/{network}/command/1"),
+        ("POST", ARM.replace(str(NETWORK), network)),
+        ("POST", DISARM.replace(str(NETWORK), network)),
+    ]:
+        answer = http.request(method, path)
+        assert (answer.status_code, answer.json()["code"]) == (404, 404)
 
 
 def test_arming_takes_a_command_and_a_poll_or_two(sim: Simulator, http: httpx.Client) -> None:
@@ -138,7 +178,35 @@ def test_deletion_makes_tombstones(sim: Simulator, http: httpx.Client, clock: Cl
 )
 def test_another_shape_of_list_deletes_nothing(sim: Simulator, http: httpx.Client, body: Any) -> None:
     """706."""
-    answer = http.post(f"{MEDIA}/delete", content=json.dumps(body))
-    assert answer.json()["code"] == 706
-    assert http.post(f"{MEDIA}/delete", content=b"not json").json()["code"] == 706
+    answer = http.post(f"{MEDIA}/delete", json=body)
+    assert (answer.status_code, answer.json()["code"]) == (400, 706)
     assert len(sim.cloud.live_clips()) == 60
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"", b"not json", b"\xff\xfe{}", b'{"media_list": [7100001]', b"[" * 200_000,
+        b'{"media_list": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", b'{"media_list": [' + b"7" * 5000 + b"]}",
+    ],
+    ids=["empty", "text", "no UTF-8", "half", "open lists", "nested lists", "endless number"],
+)  # fmt: skip
+def test_a_body_that_cannot_be_read_deletes_nothing(sim: Simulator, http: httpx.Client, body: bytes) -> None:
+    """706 for what is no JSON, or JSON that nobody reads."""
+    answer = http.post(f"{MEDIA}/delete", content=body, headers={"Content-Type": "application/json"})
+    assert (answer.status_code, answer.json()["code"]) == (400, 706)
+    assert len(sim.cloud.live_clips()) == 60
+
+
+def test_a_list_that_does_not_say_that_it_is_json_deletes_nothing(sim: Simulator, http: httpx.Client) -> None:
+    """706 without a Content-Type of application/json; a charset beside it does no harm."""
+    clip = sim.cloud.live_clips()[0]
+    body = json.dumps({"media_list": [clip]}).encode()
+    for kind in (None, "", "text/plain", "application/x-www-form-urlencoded", "application/jsonp"):
+        headers = {} if kind is None else {"Content-Type": kind}
+        answer = http.post(f"{MEDIA}/delete", content=body, headers=headers)
+        assert (answer.status_code, answer.json()["code"]) == (400, 706)
+    assert clip in sim.cloud.live_clips()
+    headers = {"Content-Type": "Application/JSON; charset=utf-8"}
+    assert http.post(f"{MEDIA}/delete", content=body, headers=headers).json()["code"] == 711
+    assert clip not in sim.cloud.live_clips()

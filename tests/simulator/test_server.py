@@ -33,7 +33,7 @@ def test_it_starts_and_ends_within_a_second_and_leaves_no_thread(clock: Clock) -
     began = time.perf_counter()
     with httpx.Client() as http:
         with Simulator(Settings(now=clock)) as sim:
-            assert http.get(sim.url).status_code == 404
+            assert http.get(sim.url).status_code == 401
             assert threading.active_count() == threads + 1
             assert sim.url.startswith("http://127.0.0.1:")
         with pytest.raises(httpx.TransportError):

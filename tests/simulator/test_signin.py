@@ -318,6 +318,31 @@ def test_every_rest_call_asks_for_the_token(sim: Simulator, http: httpx.Client) 
     assert http.get(item["media"]).status_code == 401
 
 
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/"),
+        ("GET", "/nowhere"),
+        ("POST", "/networks"),
+        ("GET", "/cdn/other"),
+        ("GET", "/network/x/syncmodules"),
+    ],
+)
+def test_the_token_is_asked_for_before_the_path_is_looked_at(
+    sim: Simulator, http: httpx.Client, method: str, path: str
+) -> None:
+    """401 on a path that does not exist; 404 comes for who may know."""
+    answer = httpx.request(method, f"{sim.url}{path}")
+    assert (answer.status_code, answer.json()["code"]) == (401, 101)
+    assert http.request(method, path).status_code == 404
+
+
+def test_the_oauth_host_asks_for_no_token(sim: Simulator) -> None:
+    """What it does not have is 404."""
+    for path in ("/oauth/other", "/oauth/v2/other", "/oauth/token"):
+        assert httpx.get(f"{sim.url}{path}").status_code == 404
+
+
 def test_an_access_token_lives_as_long_as_it_says(http: httpx.Client, clock: Clock) -> None:
     """`expires_in` seconds by the cloud's clock."""
     clock.forward(seconds=14399)
