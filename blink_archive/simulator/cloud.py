@@ -14,7 +14,7 @@ from blink_archive.simulator.records import Camera, Clip, Command, Network
 from blink_archive.simulator.settings import WHOLE_AFTER, Settings
 from blink_archive.simulator.signin import SignIn, Tokens
 
-COMMAND_POLLS = 2
+COMMAND_POLLS = 3
 COMMAND_SECONDS = 10
 
 
@@ -312,7 +312,7 @@ class Cloud:
             return command
 
     def poll_command(self, network_id: int, command_id: int) -> Command:
-        """One poll: a command is complete at its second one."""
+        """One poll: a command is new at the first, running at the second, complete at the third."""
         with self.lock:
             command = self._commands.get(command_id)
             if command is None or command.network.id != network_id:

@@ -12,6 +12,8 @@ from blink_archive.simulator.settings import Settings
 FIRST_CLIP_ID = 7100001
 PURGE_ID = 7099000
 DAY = 86400
+SNOOZE = 42 * 60
+"""Seconds for which the camera that is switched off is snoozed, too."""
 SOURCES = ("pir", "cv_motion", "liveview", "snapshot", "button_press", "user")
 METADATA: tuple[Any, ...] = (
     None,
@@ -75,6 +77,7 @@ def _camera(settings: Settings, networks: list[Network], *, at: int) -> Camera:
     names = HOSTILE if settings.hostile else PLAIN
     name = names[at] if at < len(names) else f"Camera {at + 1}"
     former = FORMER[at] if settings.hostile and at < len(FORMER) else name
+    asleep = at % 7 == 3
     base = {"camera": 4100001, "owl": 5100001, "doorbell": 6100001}[family]
     return Camera(
         id=base + at,
@@ -84,8 +87,9 @@ def _camera(settings: Settings, networks: list[Network], *, at: int) -> Camera:
         name=name,
         former_name=former,
         serial=f"G8T1{at + 1:012}",
-        enabled=at % 7 != 3,
+        enabled=not asleep,
         thumbnail_form="number" if form == "number" else "old" if form == "old" else "new",
+        snoozed_until=int(settings.now().timestamp()) + SNOOZE if asleep else 0,
     )
 
 

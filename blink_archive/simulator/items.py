@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from blink_archive.simulator.records import Camera, Catalogue, Clip, Command, Network, iso
+from blink_archive.simulator.records import Camera, Catalogue, Clip, Network, iso
 from blink_archive.simulator.settings import ACCOUNT_ID, Settings
 
 LONG_AGO = "2020-02-13T19:15:54+00:00"
@@ -129,14 +129,17 @@ def camera_entry(camera: Camera, now: int) -> dict[str, Any]:
         "network_id": camera.network.id,
         "local_storage_enabled": False,
         "local_storage_compatible": camera.type != "white",
-        "snooze": False,
-        "snooze_time_remaining": None,
+        "snooze": camera.snoozed_until > now,
+        "snooze_time_remaining": _snoozed_minutes(camera, now),
     }
     match camera.family:
         case "camera":
             signals = {"lfr": 5, "wifi": 5, "temp": 68, "battery": 3}
             status = "done" if camera.enabled else "offline"
-            own = {"status": status, "battery": "ok", "usage_rate": False, "issues": [], "signals": signals}
+            own = {
+                "status": status, "battery": "ok", "usage_rate": False, "issues": [], "signals": signals,
+                "revision": None if camera.type == "white" else "00",
+            }  # fmt: skip
         case "owl":
             own = {"onboarded": True, "status": "online"}
         case "doorbell":
@@ -146,6 +149,11 @@ def camera_entry(camera: Camera, now: int) -> dict[str, Any]:
                 "signals": {"lfr": 4, "wifi": 4, "battery": 3},
             }  # fmt: skip
     return common | own
+
+
+def _snoozed_minutes(camera: Camera, now: int) -> int | None:
+    """Minutes that are left, the last one begun counted whole; None for a camera that is awake."""
+    return -((now - camera.snoozed_until) // 60) if camera.snoozed_until > now else None
 
 
 def homescreen(catalogue: Catalogue, settings: Settings, *, now: int) -> dict[str, Any]:
@@ -192,8 +200,11 @@ def networks(catalogue: Catalogue, now: int) -> dict[str, Any]:
             network_entry(network, now)
             | {
                 "account_id": ACCOUNT_ID, "arm_string": "Armed" if network.armed else "Disarmed",
-                "busy": False, "camera_error": False, "sync_module_error": False, "description": "",
-                "locale": "", "lv_mode": "relay", "network_origin": "normal", "video_destination": "server",
+                "autoarm_geo_enable": False, "autoarm_time_enable": False, "busy": False,
+                "camera_error": False, "sync_module_error": False, "description": "", "locale": "",
+                "lv_mode": "relay", "network_origin": "normal", "ping_interval": 60, "storage_total": 0,
+                "storage_used": 0, "video_count": 0, "video_destination": "server",
+                "video_history_count": 4000,
             }
             for network in catalogue.networks
         ],
@@ -240,44 +251,33 @@ def camera_usage(catalogue: Catalogue) -> dict[str, Any]:
 
 
 def camera_config(camera: Camera, now: int) -> dict[str, Any]:
+    """Everything that can be set, and the measurements; as the homescreen where that says it too."""
     entry = camera_entry(camera, now)
-    signals = {"updated_at": iso(now), "battery": 3, "battery_state": "ok", "lfr": 5, "temp": 68, "wifi": 5}
+    shared = (
+        "id", "name", "network_id", "created_at", "updated_at", "type", "serial", "fw_version", "enabled",
+        "status", "local_storage_enabled", "local_storage_compatible", "thumbnail",
+    )  # fmt: skip
     own = {
         "sync_module_id": camera.network.sync_module_id, "account_id": ACCOUNT_ID, "deleted_at": None,
         "armed": camera.enabled and camera.network.armed, "onboarded": True, "battery_state": "ok",
-        "battery_voltage": 163, "temperature": 68, "wifi_strength": -52, "lfr_strength": -60,
-        "motion_alert": True, "motion_sensitivity": 5, "video_length": 30, "record_audio": True,
+        "battery_voltage": 163, "battery_check_time": iso(now), "temperature": 68, "temp_adjust": 0,
+        "temp_alarm_enable": False, "temp_min": 50, "temp_max": 88, "wifi_strength": -52,
+        "lfr_strength": -60, "motion_alert": True, "motion_sensitivity": 5, "motion_regions": 33554431,
+        "motion_regions_compatible": True, "privacy_zones_compatible": True, "video_length": 30,
+        "video_quality": "standard", "video_quality_support": ["saver", "standard", "best"],
+        "video_50_60hz": "freq_60hz", "clip_max_length": 60, "alert_interval": 10,
+        "early_termination": True, "early_termination_supported": True, "early_notification": False,
+        "record_audio": True, "record_audio_enable": True, "illuminator_enable": 2,
+        "illuminator_duration": 1, "illuminator_intensity": 4, "night_vision_exposure": 1,
+        "flip_image": False, "flip_video": False, "snapshot_enabled": False,
+        "snapshot_period_minutes": 60, "lfr_sync_interval": 8, "liveview_enabled": "on",
+        "snooze_till": iso(camera.snoozed_until) if camera.snoozed_until > now else None,
+        "siren_enable": False, "unit_number": 1, "usage_alert_count": 0,
     }  # fmt: skip
-    return {"camera": [entry | own], "signals": signals}
+    signals = camera_signals(camera, now) | {"battery_state": own["battery_state"]}
+    return {"camera": [{key: entry[key] for key in shared} | own], "signals": signals}
 
 
-def command_new(command: Command) -> dict[str, Any]:
-    """The answer to the call that starts a command."""
-    network = command.network.id
-    step = {"id": command.id + 1, "network_id": network, "command": "config_lfr", "state": "running"}
-    return {
-        "id": command.id, "network_id": network, "command": command.command, "state": "new",
-        "commands": [step],
-    }  # fmt: skip
-
-
-def command_status(command: Command, now: int) -> dict[str, Any]:
-    """The answer to a poll."""
-    condition = "done" if command.complete else "running" if command.polls > 1 else "new"
-    return {
-        "complete": command.complete,
-        "status": 0,
-        "status_msg": "Command succeeded",
-        "status_code": 908,
-        "commands": [
-            {
-                "id": command.id, "created_at": iso(command.created), "updated_at": iso(now),
-                "execute_time": iso(command.created), "command": command.command, "state_stage": "rest",
-                "state_condition": condition, "attempts": 0, "by_whom": "phone - 50.1", "target": "network",
-                "target_id": command.network.id, "parent_command_id": None,
-                "network_id": command.network.id, "account_id": ACCOUNT_ID,
-                "sync_module_id": command.network.sync_module_id,
-            }
-        ],
-        "media_id": None,
-    }  # fmt: skip
+def camera_signals(camera: Camera, now: int) -> dict[str, Any]:
+    """The measurements of the homescreen, and when they were made."""
+    return {**camera_entry(camera, now)["signals"], "updated_at": iso(now)}

@@ -34,6 +34,8 @@ class Camera:
     serial: str
     enabled: bool = True
     thumbnail_form: Literal["new", "old", "number"] = "new"
+    snoozed_until: int = 0
+    """Unix seconds until which it sends no notifications."""
 
 
 @dataclass(slots=True, kw_only=True)

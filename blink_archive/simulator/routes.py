@@ -8,7 +8,7 @@ from typing import Literal
 
 from starlette.routing import compile_path
 
-from blink_archive.simulator import items, oauth
+from blink_archive.simulator import commands, items, oauth
 from blink_archive.simulator.cloud import Cloud, UnknownId
 from blink_archive.simulator.exchange import Answer, Call, failure, json_answer
 from blink_archive.simulator.records import Camera
@@ -74,7 +74,7 @@ def camera_config(cloud: Cloud, call: Call) -> Answer:
 
 
 def camera_signals(cloud: Cloud, call: Call) -> Answer:
-    return json_answer(items.camera_config(_camera(cloud, call), cloud.now())["signals"])
+    return json_answer(items.camera_signals(_camera(cloud, call), cloud.now()))
 
 
 def _camera(cloud: Cloud, call: Call) -> Camera:
@@ -191,13 +191,13 @@ def _command(cloud: Cloud, call: Call, *, verb: Literal["arm", "disarm"]) -> Ans
     command = cloud.start_command(call.params["network"], verb)
     if command is None:
         return failure(409, 307, message="System is busy, please wait")
-    return json_answer(items.command_new(command))
+    return json_answer(commands.command_new(command))
 
 
 def command_status(cloud: Cloud, call: Call) -> Answer:
     with cloud.lock:
         command = cloud.poll_command(call.params["network"], call.params["command"])
-        return json_answer(items.command_status(command, cloud.now()))
+        return json_answer(commands.command_status(command, cloud.now()))
 
 
 OAUTH = "/oauth/"

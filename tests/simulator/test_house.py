@@ -33,6 +33,21 @@ def test_the_homescreen_has_everything_at_once(http: httpx.Client) -> None:
     assert all("onboarded" in owl and "signals" not in owl for owl in home["owls"])
 
 
+def test_a_snoozed_camera_says_how_long(http: httpx.Client, clock: Clock) -> None:
+    """In minutes on the homescreen, as a time in its configuration; null once it is awake, as for the others."""
+    awake, asleep = homescreen(http)["cameras"]
+    assert (awake["snooze"], awake["snooze_time_remaining"]) == (False, None)
+    assert (asleep["snooze"], asleep["snooze_time_remaining"]) == (True, 42)
+    path = f"/network/{asleep['network_id']}/camera/{asleep['id']}/config"
+    assert http.get(path).json()["camera"][0]["snooze_till"] == "2026-11-24T12:42:00+00:00"
+    clock.forward(minutes=41, seconds=30)
+    assert homescreen(http)["cameras"][1]["snooze_time_remaining"] == 1
+    clock.forward(seconds=30)
+    asleep = homescreen(http)["cameras"][1]
+    assert (asleep["snooze"], asleep["snooze_time_remaining"]) == (False, None)
+    assert http.get(path).json()["camera"][0]["snooze_till"] is None
+
+
 def test_pictures_of_cameras_are_there_in_their_three_forms(sim: Simulator, http: httpx.Client) -> None:
     """A new path as it is, an old one with `.jpg`, a number made into a path."""
     home = homescreen(http)
@@ -114,22 +129,29 @@ def test_an_unknown_network_is_not_found(http: httpx.Client, network: str) -> No
         assert (answer.status_code, answer.json()["code"]) == (404, 404)
 
 
-def test_arming_takes_a_command_and_a_poll_or_two(sim: Simulator, http: httpx.Client) -> None:
-    """The state changes when the command is complete; all of it is code 908."""
+def test_arming_takes_a_command_and_three_polls(sim: Simulator, http: httpx.Client) -> None:
+    """New, running, done: the state changes when the command is complete; all of it is code 908."""
     assert sim.cloud.armed(NETWORK)
     command = http.post(DISARM).json()
     assert (command["network_id"], command["command"], command["state"]) == (NETWORK, "disarm", "new")
     path = f"/network/{NETWORK}/command/{command['id']}"
-    first = http.get(path).json()
-    assert (first["complete"], first["status_code"]) == (False, 908)
-    assert sim.cloud.armed(NETWORK)
-    second = http.get(path).json()
-    assert (second["complete"], second["status_code"]) == (True, 908)
-    assert second["commands"][0]["state_condition"] == "done"
+    seen = []
+    for _ in range(4):
+        poll = http.get(path).json()
+        assert (poll["status_code"], len(poll["commands"])) == (908, 1)
+        entry = poll["commands"][0]
+        assert (entry["id"], entry["command"], entry["network_id"]) == (command["id"], "disarm", NETWORK)
+        seen.append((poll["complete"], entry["state_condition"], sim.cloud.armed(NETWORK)))
+    assert seen == [
+        (False, "new", True),
+        (False, "running", True),
+        (True, "done", False),
+        (True, "done", False),
+    ]
     assert not sim.cloud.armed(NETWORK)
     assert homescreen(http)["networks"][0]["armed"] is False
     again = http.post(ARM).json()
-    for _ in range(2):
+    for _ in range(3):
         http.get(f"/network/{NETWORK}/command/{again['id']}")
     assert sim.cloud.armed(NETWORK)
 
