@@ -154,7 +154,7 @@ def _tree(root: Path) -> None:
 @click.option("--plain-names", is_flag=True, help="Cameras with harmless names only.")
 @click.option(
     "--faults",
-    type=click.Path(path_type=Path, exists=True),
+    type=click.Path(path_type=Path),
     metavar="FILE",
     help="Go wrong as this JSON file says (docs/simulator.md).",
 )
@@ -202,6 +202,8 @@ def simulator_command(
 
     try:
         registry = Faults.from_file(faults) if faults else None
+    except OSError as error:
+        raise UsageError(f"The faults cannot be read from {faults}: {error.strerror}.") from error
     except ValueError as error:
         raise UsageError(f"This file describes no faults: {error}.") from error
     try:

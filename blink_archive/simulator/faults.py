@@ -7,8 +7,10 @@ from datetime import UTC, timedelta
 from email.utils import format_datetime
 from pathlib import Path
 from random import Random
+from reprlib import repr as brief
 from threading import Lock
 from typing import Any, Literal, Self, get_args
+from urllib.parse import quote
 
 from blink_archive.simulator.cloud import Cloud
 from blink_archive.simulator.exchange import (
@@ -44,14 +46,54 @@ OPTIONS: dict[str, frozenset[str]] = {
 }
 """Which options each kind takes; any other one is an error, so that none is ignored."""
 
-CHOICES = {
+ALWAYS = frozenset({"kind", "endpoint", "times", "after", "probability", "match"})
+"""What all kinds take."""
+
+CHOICES: dict[str, tuple[str, ...]] = {
+    "kind": get_args(Kind),
+    "endpoint": ("*", *sorted(ENDPOINTS)),
     "length": ("short", "long", "chunked"),
     "damage": ("size", "moov", "noise"),
     "retry_after_form": ("seconds", "date"),
 }
 STATUSES = {"status": 503, "json": 200, "html": 200, "redirect": 302, "update_required": 426}
+WITHOUT_BODY = (204, 304)
 WIRE_KINDS = frozenset({"truncate", "reset", "stall", "wrong_length", "corrupt"})
 """Kinds that spoil a true answer; the others are given in its place."""
+
+MOST = 10**9
+"""Upper end of counts and seconds: far enough for anything, and a date so far ahead can still be written."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Number:
+    """Which values a numeric option takes; True and False are none, nor is infinity."""
+
+    low: int
+    high: int
+    whole: bool = True
+    optional: bool = False
+
+    def holds(self, value: object) -> bool:
+        if value is None:
+            return self.optional
+        if isinstance(value, bool) or not isinstance(value, int if self.whole else int | float):
+            return False
+        return self.low <= value <= self.high
+
+    def __str__(self) -> str:
+        return f"{'a whole' if self.whole else 'a'} number from {self.low} to {self.high}"
+
+
+NUMBERS = {
+    "times": _Number(1, MOST, optional=True),
+    "after": _Number(0, MOST),
+    "probability": _Number(0, 1, whole=False),
+    "status": _Number(200, 599, optional=True),
+    "retry_after": _Number(0, MOST, whole=False, optional=True),
+    "part": _Number(0, 1, whole=False),
+    "seconds": _Number(0, MOST, whole=False),
+}
 
 UPDATE_REQUIRED = {
     "message": "An app update is required", "code": 105, "update_available": True, "update_required": True,
@@ -80,7 +122,7 @@ class Fault:
     """Seconds."""
     retry_after_form: Literal["seconds", "date"] = "seconds"
     location: str = ""
-    """Target of a redirect; `{path}` is the request's path with its query, `{id}` its clip's id."""
+    """Target of a redirect, in ASCII; `{path}` is the request's path with its query, `{id}` its clip's id."""
     part: float = 0.5
     """Share of the body that arrives. A `reset` with 0 comes before anything else happens."""
     seconds: float = 3600.0
@@ -91,26 +133,49 @@ class Fault:
     """Of `corrupt`: the last box overruns the file, there is no `moov`, or random bytes throughout."""
 
     def __post_init__(self) -> None:
-        if self.kind not in get_args(Kind):
-            raise ValueError(f"no such kind of fault: {self.kind!r}")
-        if self.endpoint != "*" and self.endpoint not in ENDPOINTS:
-            raise ValueError(f"no such endpoint: {self.endpoint!r}")
         for name, known in CHOICES.items():
             if getattr(self, name) not in known:
-                raise ValueError(f"{name} is one of {', '.join(known)}")
-        if not 0 <= self.part <= 1 or not 0 <= self.probability <= 1:
-            raise ValueError("part and probability lie between 0 and 1")
+                raise ValueError(f"{name} is one of {', '.join(known)}, not {brief(getattr(self, name))}")
+        for name, allowed in NUMBERS.items():
+            if not allowed.holds(getattr(self, name)):
+                raise ValueError(f"{name} is {allowed}, not {brief(getattr(self, name))}")
+        _check_text(self)
+        if self.status in WITHOUT_BODY:
+            raise ValueError(f"an answer with status {self.status} has no body that could be sent")
         if self.kind == "redirect" and not self.location:
             raise ValueError("a redirect needs a location")
+        if self.kind == "redirect" and self.status is not None and self.status // 100 != 3:
+            raise ValueError("the status of a redirect is a number from 300 to 399")
+        if self.retry_after_form != "seconds" and self.retry_after is None:
+            raise ValueError("a retry_after_form needs a retry_after")
         if self.kind == "empty_list" and self.endpoint != "media_changed":
             raise ValueError("empty_list is for the endpoint media_changed")
-        always = {"kind", "endpoint", "times", "after", "probability", "match"}
         for option in fields(self):
             given = option.default is not MISSING and getattr(self, option.name) != option.default
-            if given and option.name not in always | OPTIONS[self.kind]:
-                raise ValueError(f"{option.name} is no option of a fault of kind {self.kind!r}")
-        if self.match is not None:
-            re.compile(self.match)
+            if given and option.name not in ALWAYS | OPTIONS[self.kind]:
+                raise _no_option(option.name, self.kind)
+
+
+def _check_text(fault: Fault) -> None:
+    """ValueError where `match`, `location` or `body` cannot be used."""
+    if fault.match is not None:
+        if not isinstance(fault.match, str):
+            raise ValueError(f"match is a regular expression, not {brief(fault.match)}")
+        try:
+            re.compile(fault.match)
+        except (re.error, OverflowError, RecursionError) as error:
+            raise ValueError(f"match is no regular expression: {error}") from error
+    location = fault.location
+    if not isinstance(location, str) or not location.isascii() or not location.isprintable():
+        raise ValueError(f"location is an address in ASCII, not {brief(location)}")
+    try:
+        json.dumps(fault.body)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ValueError(f"body is no JSON: {error}") from error
+
+
+def _no_option(name: str, kind: str) -> ValueError:
+    return ValueError(f"{name} is no option of a fault of kind {kind!r}")
 
 
 @dataclass(slots=True)
@@ -118,6 +183,21 @@ class _Armed:
     fault: Fault
     seen: int = 0
     fired: int = 0
+
+
+def _fault(entry: object) -> Fault:
+    """A fault from an entry of a file. ValueError for an option of another kind, even with its default."""
+    if not isinstance(entry, dict) or "kind" not in entry:
+        raise ValueError("a fault is a JSON object with a kind")
+    known = {option.name for option in fields(Fault)}
+    for name in entry:
+        if name not in known:
+            raise ValueError(f"there is no option {brief(name)}")
+    fault = Fault(**entry)
+    for name in entry:
+        if name not in ALWAYS | OPTIONS[fault.kind]:
+            raise _no_option(name, fault.kind)
+    return fault
 
 
 class Faults:
@@ -130,14 +210,28 @@ class Faults:
 
     @classmethod
     def from_file(cls, path: str | Path) -> Self:
-        """Faults from a JSON list of objects with the fields of `Fault`. ValueError where it is not one."""
+        """Faults from a JSON list of objects with the fields of `Fault`.
+
+        ValueError, with a sentence that names the file and lacks its full stop, where it is anything else;
+        OSError where it cannot be read.
+        """
         try:
             content = json.loads(Path(path).read_text(encoding="utf-8"))
-            if not isinstance(content, list) or not all(isinstance(entry, dict) for entry in content):
-                raise ValueError("a JSON list of objects is expected")
-            return cls(tuple(Fault(**entry) for entry in content))
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"{path}: {error}") from error
+        except UnicodeDecodeError as error:
+            raise ValueError(f"{path} is not UTF-8 text") from error
+        except RecursionError as error:
+            raise ValueError(f"{path} is nested too deeply") from error
+        except ValueError as error:
+            raise ValueError(f"{path} is not JSON: {error}") from error
+        if type(content) is not list:
+            raise ValueError(f"{path} is not a JSON list")
+        faults = []
+        for number, entry in enumerate(content, 1):
+            try:
+                faults.append(_fault(entry))
+            except ValueError as error:
+                raise ValueError(f"{path}, entry {number}: {error}") from error
+        return cls(tuple(faults))
 
     def add(self, fault: Fault) -> Fault:
         with self._lock:
@@ -188,9 +282,9 @@ def fault_answer(fault: Fault, call: Call, *, cloud: Cloud) -> Answer:
             cloud.sign_in.expire(call.bearer or "")
             return failure(401, 101, message="Unauthorized Access")
         case "redirect":
-            target = f"{call.path}?{call.query_string}" if call.query_string else call.path
-            location = fault.location.replace("{path}", target)
-            return redirect_answer(location.replace("{id}", str(call.params.get("clip", ""))), status=status)
+            clip = str(call.params.get("clip", ""))
+            location = fault.location.replace("{id}", clip).replace("{path}", _target(call))
+            return redirect_answer(location, status=status)
         case "json":
             default: Any = {"message": "System is busy, please wait", "code": 307}
         case _:
@@ -199,8 +293,14 @@ def fault_answer(fault: Fault, call: Call, *, cloud: Cloud) -> Answer:
     return json_answer(default if fault.body is None else fault.body, status=status, headers=headers)
 
 
+def _target(call: Call) -> str:
+    """Path and query as they stand in an address; the path of a call is decoded."""
+    path = quote(call.path)
+    return f"{path}?{call.query_string}" if call.query_string else path
+
+
 def _retry_after(fault: Fault, cloud: Cloud) -> str:
     seconds = fault.retry_after or 0
     if fault.retry_after_form == "seconds":
-        return f"{seconds:g}"
+        return f"{seconds:.15g}"
     return format_datetime(cloud.settings.now().astimezone(UTC) + timedelta(seconds=seconds), usegmt=True)

@@ -2,6 +2,10 @@
 
 import json
 import logging
+import math
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
@@ -216,13 +220,15 @@ def test_an_empty_list_that_is_well_formed(sim: Simulator, http: httpx.Client) -
 
 
 def test_an_expired_token_really_is_expired(sim: Simulator, http: httpx.Client, path: str) -> None:
-    """401 code 101 once, and then by itself until there is another token."""
+    """401 code 101 once, and then by itself; another token, older or newer, is as good as before."""
+    other = sim.cloud.issue_tokens(HARDWARE_ID).access_token
     sim.faults.add(Fault(endpoint="clip", kind="expired_token", times=1))
     for _ in range(2):
         answer = http.get(path)
         assert (answer.status_code, answer.json()["code"]) == (401, 101)
     fresh = sim.cloud.issue_tokens(HARDWARE_ID).access_token
-    assert http.get(path, headers={"Authorization": f"Bearer {fresh}"}).status_code == 200
+    for token in (other, fresh):
+        assert http.get(path, headers={"Authorization": f"Bearer {token}"}).status_code == 200
 
 
 def test_a_redirect_to_where_it_is_told(sim: Simulator, http: httpx.Client, path: str) -> None:
@@ -264,36 +270,155 @@ def test_times_after_match_and_probability(sim: Simulator, http: httpx.Client) -
     assert 10 < seen.count(503) < 50
 
 
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"kind": "explode"},
-        {"kind": "status", "part": 0.1},
-        {"kind": "truncate", "status": 500},
-        {"kind": "truncate", "part": 2},
-        {"kind": "status", "probability": -1},
-        {"kind": "status", "endpoint": "nowhere"},
-        {"kind": "redirect"},
-        {"kind": "wrong_length", "length": "shorter"},
-        {"kind": "corrupt", "damage": "all"},
-        {"kind": "status", "retry_after": 1, "retry_after_form": "words"},
-        {"kind": "empty_list"},
-        {"kind": "html", "retry_after": 3},
-    ],
-)
-def test_a_fault_that_makes_no_sense_is_refused(wrong: dict[str, Any]) -> None:
-    """ValueError; no option is taken and then ignored."""
-    with pytest.raises(ValueError, match=r"\w"):
+def test_a_redirect_quotes_the_path(sim: Simulator, http: httpx.Client) -> None:
+    """Whatever characters it has, and however it asks for them; nothing can add a header."""
+    sim.faults.add(Fault(kind="redirect", location="http://localhost:1{path}"))
+    for path in ("/%D0%B6/a%20b?x=%D0%B6&y=1", "/a%0D%0ASet-Cookie:%20x=1", "/%7Bid%7D"):
+        answer = http.get(path)
+        assert "set-cookie" not in answer.headers
+        location = httpx.URL(answer.headers["location"])
+        assert (location.path, location.query) == (httpx.URL(path).path, httpx.URL(path).query)
+
+
+def test_a_long_retry_after_is_written_out(sim: Simulator, http: httpx.Client, clock: Clock) -> None:
+    """Digits, in seconds; and the latest date there is."""
+    sim.faults.add(Fault(kind="status", retry_after=1234567, times=1))
+    sim.faults.add(Fault(kind="status", retry_after=10**9, retry_after_form="date"))
+    assert http.get("/networks").headers["retry-after"] == "1234567"
+    later = parsedate_to_datetime(http.get("/networks").headers["retry-after"])
+    assert (later - clock()).total_seconds() == 10**9
+
+
+DEEP: Any = []
+for _ in range(100_000):
+    DEEP = [DEEP]
+
+WRONG: list[tuple[dict[str, Any], str]] = [
+    ({"kind": "explode"}, "kind"),
+    ({"kind": None}, "kind"),
+    ({"kind": ["status"]}, "kind"),
+    ({"kind": "status", "part": 0.1}, "part"),
+    ({"kind": "truncate", "status": 500}, "status"),
+    ({"kind": "html", "retry_after": 3}, "retry_after"),
+    ({"kind": "status", "location": "/"}, "location"),
+    ({"kind": "status", "endpoint": "nowhere"}, "endpoint"),
+    ({"kind": "status", "endpoint": 1}, "endpoint"),
+    ({"kind": "status", "endpoint": ["clip"]}, "endpoint"),
+    ({"kind": "status", "endpoint": None}, "endpoint"),
+    ({"kind": "status", "match": "("}, "match"),
+    ({"kind": "status", "match": "a{99999999999999999999}"}, "match"),
+    ({"kind": "status", "match": 1}, "match"),
+    ({"kind": "status", "body": DEEP}, "body"),
+    ({"kind": "status", "body": {1, 2}}, "body"),
+    ({"kind": "redirect"}, "location"),
+    ({"kind": "redirect", "location": 1}, "location"),
+    ({"kind": "redirect", "location": None}, "location"),
+    ({"kind": "redirect", "location": "/ж"}, "location"),
+    ({"kind": "redirect", "location": "/\r\nSet-Cookie: x=1"}, "location"),
+    ({"kind": "redirect", "location": "/", "status": 200}, "status"),
+    ({"kind": "wrong_length", "length": "shorter"}, "length"),
+    ({"kind": "wrong_length", "length": 1}, "length"),
+    ({"kind": "corrupt", "damage": "all"}, "damage"),
+    ({"kind": "corrupt", "damage": None}, "damage"),
+    ({"kind": "status", "retry_after": 1, "retry_after_form": "words"}, "retry_after_form"),
+    ({"kind": "status", "retry_after": 1, "retry_after_form": []}, "retry_after_form"),
+    ({"kind": "status", "retry_after_form": "date"}, "retry_after"),
+    ({"kind": "empty_list"}, "media_changed"),
+    ({"kind": "empty_list", "endpoint": "clip"}, "media_changed"),
+    *[({"kind": "status", "status": value}, "status") for value in (0, 199, 204, 304, 600, -1, 500.0, "500", True)],
+    *[({"kind": "status", "times": value}, "times") for value in (0, -1, 1.5, "1", True, 10**10)],
+    *[({"kind": "status", "after": value}, "after") for value in (-1, 1.5, "1", True, None)],
+    *[({"kind": "status", "probability": value}, "probability") for value in (-1, 1.1, math.nan, "1", True, None)],
+    *[({"kind": "truncate", "part": value}, "part") for value in (-0.1, 2, math.nan, "1", False, None)],
+    *[({"kind": "status", "retry_after": value}, "retry_after") for value in (-1, math.inf, math.nan, "7", True)],
+    *[({"kind": "stall", "seconds": value}, "seconds") for value in (-1, math.inf, math.nan, "7", True, None)],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("wrong", "name"), WRONG)
+def test_a_fault_that_makes_no_sense_is_refused(wrong: dict[str, Any], name: str) -> None:
+    """ValueError that names the field, for each field of another type or beyond its range; no option is taken
+    and then ignored."""
+    with pytest.raises(ValueError, match=name) as refused:
         Fault(**wrong)
+    assert len(str(refused.value)) < 400
+
+
+def test_the_ends_of_every_range_are_allowed() -> None:
+    """And a whole number where there may be a fraction."""
+    for status in (200, 599):
+        Fault(kind="status", status=status, times=1, after=0, retry_after=0, probability=1, match="")
+    Fault(kind="truncate", part=0)
+    Fault(kind="reset", part=1)
+    Fault(kind="stall", seconds=0)
+    Fault(kind="redirect", location="/", status=308)
+    Fault(kind="json", status=404, body=[None, {"a": 1.5}])
 
 
 def test_faults_are_read_from_a_file(tmp_path: Path, clock: Clock) -> None:
-    """A JSON list with the same fields; anything else is a ValueError that names the file."""
+    """A JSON list with the same fields, options with their defaults among them."""
     file = tmp_path / "faults.json"
-    file.write_text(json.dumps([{"endpoint": "networks", "kind": "status", "status": 418}]))
+    entries = [{"endpoint": "networks", "kind": "status", "status": 418, "body": None, "times": None}]
+    file.write_text(json.dumps(entries))
     with Simulator(Settings(now=clock), faults=Faults.from_file(file)) as sim:
         assert httpx.get(f"{sim.url}/networks").status_code == 418
-    for content in ('{"kind": "status"}', '[{"kind": "status", "colour": 1}]', "[1]", '[{"kind": "x"}]', "{"):
-        file.write_text(content)
-        with pytest.raises(ValueError, match=r"faults\.json"):
-            Faults.from_file(file)
+
+
+FILES = [
+    (b"", "not JSON"),
+    (b"{", "not JSON"),
+    (b"[" * 200_000, "too deeply"),
+    (b"[" + b"1" * 5000 + b"]", "not JSON"),
+    (b'[{"kind": "html"}, "\xff"]', "not UTF-8"),
+    (b'{"kind": "status"}', "not a JSON list"),
+    (b"null", "not a JSON list"),
+    (b"[1]", "entry 1"),
+    (b"[{}]", "with a kind"),
+    (b'[{"kind": "html"}, {"kind": "x"}]', "entry 2: kind"),
+    (b'[{"kind": "status", "colour": 1}]', "'colour'"),
+    (b'[{"kind": "status", "part": 0.5}]', "part is no option"),
+    (b'[{"kind": "status", "retry_after": Infinity}]', "retry_after"),
+    (b'[{"kind": "status", "times": true}]', "times"),
+    (b'[{"kind": ' + b"[" * 500 + b"]" * 500 + b"}]", "kind"),
+]
+
+
+@pytest.mark.parametrize(("content", "said"), FILES)
+def test_a_file_with_a_mistake_is_refused(tmp_path: Path, content: bytes, said: str) -> None:
+    """ValueError that names the file and what is wrong in it, in one line."""
+    file = tmp_path / "faults.json"
+    file.write_bytes(content)
+    with pytest.raises(ValueError, match=r"faults\.json") as refused:
+        Faults.from_file(file)
+    assert said in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def simulator_ends(file: Path) -> str:
+    """What the command says, which is all it says, when it ends with exit code 2."""
+    command = [sys.executable, "-m", "blink_archive", "simulator", "--clips", "1", "--faults", str(file)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+    assert (done.returncode, done.stdout) == (2, "")
+    (sentence,) = done.stderr.splitlines()
+    assert sentence.endswith(".")
+    assert str(file) in sentence
+    return sentence
+
+
+@pytest.mark.parametrize(("content", "said"), FILES)
+def test_the_command_says_what_is_wrong_with_its_faults(tmp_path: Path, content: bytes, said: str) -> None:
+    """One sentence and exit code 2, before anything is served."""
+    file = tmp_path / "faults.json"
+    file.write_bytes(content)
+    assert said in simulator_ends(file)
+
+
+def test_the_command_says_that_its_faults_cannot_be_read(tmp_path: Path) -> None:
+    """A directory, a file that is not there, and one that nobody may read, are likewise wrong usage."""
+    assert "directory" in simulator_ends(tmp_path)
+    assert "No such file" in simulator_ends(tmp_path / "none.json")
+    closed = tmp_path / "closed.json"
+    closed.write_text("[]")
+    closed.chmod(0)
+    if not os.access(closed, os.R_OK):  # root may read everything
+        assert "denied" in simulator_ends(closed)
