@@ -16,7 +16,8 @@
     │   ├── RefusedAtEdge                406 before any check of a sign-in
     │   ├── ServerError                  5xx
     │   ├── UnexpectedAnswer             HTML, an error object or another shape than asked for
-    │   ├── NotFound                     404, code 700 or 711
+    │   ├── Refused                      401 for one thing, with a sign-in that was just renewed
+    │   ├── NotFound                     404, 410, code 700 or 711
     │   ├── Busy                         "System is busy": one command at a time
     │   ├── UpdateRequired               "An app update is required"
     │   └── UnsafeAddress                a URL that the token or the bytes must not go to
@@ -114,8 +115,12 @@ class UnexpectedAnswer(BlinkError):
     """An answer of another shape than asked for: HTML, an error object, a wrong type."""
 
 
+class Refused(BlinkError):
+    """Blink does not give one thing to a sign-in that it has just renewed."""
+
+
 class NotFound(BlinkError):
-    """What was asked for is not there (404, or code 700 or 711 in its place)."""
+    """What was asked for is not there (404 or 410, or code 700 or 711 in its place)."""
 
 
 class Busy(BlinkError):

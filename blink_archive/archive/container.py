@@ -14,6 +14,7 @@ from typing import BinaryIO
 from ..errors import BadMedia
 
 _HEADER = 16  # the longest box header: 32-bit size, type, 64-bit size
+_MOST_BOXES = 10_000
 _MVHD = 36  # of its body, enough for either version's time scale and duration
 
 
@@ -39,7 +40,12 @@ def walk_mp4(file: BinaryIO) -> Mp4:
     duration: float | None = None
     flaw: str | None = None
     offset = 0
+    boxes = 0
     while offset < size:
+        boxes += 1
+        if boxes > _MOST_BOXES:  # fragmented files have two a second; this keeps a walk short
+            flaw = f"more than {_MOST_BOXES} boxes"
+            break
         kind, header, length = _box(file, offset, size)
         if length < header or not kind.isascii() or not kind.isalnum():
             flaw = f"no box at byte {offset}"

@@ -15,20 +15,21 @@ from .store import Store
 _LEFT_OUT = {"id", "raw", "local_day", "archived_run"}
 
 
-def write_dirty_days(catalog: Catalog, store: Store) -> int:
-    """Write anew what changed since a day's files were last written; how many days that were.
+_BATCH = 8
+
+
+def write_dirty_days(catalog: Catalog, store: Store) -> bool:
+    """Write anew the files of some days that changed since they were written; whether any were left to.
 
     A day stays dirty until its files are durable, so a run that dies leaves the rest to the next one.
     """
-    days = [row["local_day"] for row in catalog.rows("SELECT local_day FROM dirty_days ORDER BY local_day")]
-    for start in range(0, len(days), 50):
-        batch = days[start : start + 50]
-        for day in batch:
-            write_day(catalog, store, day)
+    days = catalog.rows("SELECT local_day FROM dirty_days ORDER BY local_day LIMIT ?", (_BATCH,))
+    for day in days:
+        write_day(catalog, store, day["local_day"])
+    if days:
         with catalog.transaction():
-            for day in batch:
-                catalog.db.execute("DELETE FROM dirty_days WHERE local_day = ?", (day,))
-    return len(days)
+            catalog.db.conn.executemany("DELETE FROM dirty_days WHERE local_day = :local_day", days)
+    return bool(days)
 
 
 def write_day(catalog: Catalog, store: Store, day: str) -> None:

@@ -14,24 +14,33 @@ from typing import Any
 
 from ..model import Homescreen, Json, MediaItem, utc_text
 from . import layout
-from .catalog import Catalog, storable
+from .catalog import Catalog, catalog_errors, storable
 
 PARTIAL_WAIT = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What one page brought: how many rows are new, and what is wrong with which new entries."""
+    """What one page brought: how many of its entries this run sees for the first time, how many rows are
+    new, and what is wrong with which new entries."""
 
+    unseen: int
     new: int
     problems: tuple[tuple[str, str], ...]
 
 
 def start_account(catalog: Catalog) -> None:
     """Begin the account of a run: it counts the rows that are in the queue now, and those that
-    `record_page` will see (design.md, "The sum")."""
-    catalog.db.execute("CREATE TEMP TABLE counted (clip_id INTEGER PRIMARY KEY, listed INTEGER NOT NULL)")
-    catalog.db.execute("INSERT INTO counted SELECT id, 0 FROM clips INDEXED BY clips_queue WHERE " + IN_QUEUE)
+    `record_page` will see. ``failed``: an earlier run failed to fetch it."""
+    with catalog_errors(catalog.path):
+        catalog.db.execute(
+            "CREATE TEMP TABLE counted "
+            "(clip_id INTEGER PRIMARY KEY, listed INTEGER NOT NULL, failed INTEGER NOT NULL)"
+        )
+        catalog.db.execute(
+            "INSERT INTO counted SELECT id, 0, attempts > 0 FROM clips INDEXED BY clips_queue WHERE "
+            + IN_QUEUE
+        )
 
 
 IN_QUEUE = "sha256 IS NULL AND remote_deleted_at IS NULL AND gone_at IS NULL AND excluded_at IS NULL"
@@ -107,7 +116,7 @@ def record_page(
     """
     known = _known(catalog, [item.key for item in items])
     problems: list[tuple[str, str]] = []
-    new = 0
+    new = unseen = 0
     with catalog.transaction():
         for item in items:
             row = known.get(item.key)
@@ -123,19 +132,22 @@ def record_page(
                 _touch(catalog, row, item, now=now)
             else:
                 _renew(catalog, row, item, now=now)
+            unseen += not row["listed"]
+            row["listed"] = 1
             catalog.db.execute(
-                "INSERT INTO counted VALUES (?, 1) ON CONFLICT (clip_id) DO UPDATE SET listed = 1",
+                "INSERT INTO counted VALUES (?, 1, 0) ON CONFLICT (clip_id) DO UPDATE SET listed = 1",
                 (row["id"],),
             )
-    return Recorded(new=new, problems=tuple(problems))
+    return Recorded(unseen=unseen, new=new, problems=tuple(problems))
 
 
-def record_losses(catalog: Catalog, *, full_walk: bool, run: int, now: datetime) -> int:
-    """What waits here, cannot be had, and was not listed in this run, is gone; returns how many are now.
+def record_losses(catalog: Catalog, *, full_walk: bool, run: int, began: datetime, now: datetime) -> int:
+    """What waits here and was not listed in this run, which ``began`` then, is gone where two of three
+    witnesses say so; returns how many are now.
 
-    "Cannot be had" is Blink's own 404, or an entry that never had a path. The other witness is the
-    calendar, where Blink has deleted clips of that age by now, or a ``full_walk`` that listed clips and
-    not this one. If one is ever listed alive again, it returns to the queue.
+    They are: it cannot be had (Blink's 404 in this run, or an entry that never had a path); it is older
+    than Blink keeps clips; a ``full_walk`` listed clips, and not this one. If one is ever listed alive
+    again, it returns to the queue.
     """
     days = catalog.value("SELECT auto_delete_days FROM accounts, archive WHERE accounts.id = account_id")
     expired = utc_text(now - timedelta(days=days)) if days else ""  # older ones have
@@ -143,9 +155,10 @@ def record_losses(catalog: Catalog, *, full_walk: bool, run: int, now: datetime)
         f"""
         SELECT id, created_at, local_day FROM clips LEFT JOIN counted ON clip_id = id
         WHERE {IN_QUEUE} AND origin = 'cloud' AND coalesce(listed, 0) = 0
-          AND (not_found_at IS NOT NULL OR media IS NULL) AND (created_at < :expired OR :full_walk)
+          AND (coalesce(not_found_at >= :began, 0) OR media IS NULL)
+            + (created_at < :expired) + :full_walk >= 2
         """,
-        {"expired": expired, "full_walk": full_walk},
+        {"began": utc_text(began), "expired": expired, "full_walk": full_walk},
     )
     with catalog.transaction():
         for row in gone:
@@ -163,8 +176,9 @@ def _known(catalog: Catalog, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
     rows = catalog.rows(
         """
         SELECT id, origin_key, sha256, updated_at, watched_now, local_day, partial, media, problem, gone_at,
-               remote_deleted_at, excluded_at
-        FROM clips WHERE origin = 'cloud' AND origin_key IN (SELECT value FROM json_each(?))
+               remote_deleted_at, excluded_at, coalesce(listed, 0) AS listed
+        FROM clips LEFT JOIN counted ON clip_id = id
+        WHERE origin = 'cloud' AND origin_key IN (SELECT value FROM json_each(?))
         """,
         (json.dumps(keys),),
     )
@@ -201,7 +215,7 @@ def _insert(catalog: Catalog, item: MediaItem, *, zones: Mapping[int, str], now:
         list(row.values()),
     )
     mark_dirty(catalog, row["local_day"])
-    return {"id": cursor.lastrowid, **row}
+    return {"id": cursor.lastrowid, "listed": 0, **row}
 
 
 def _metadata(item: MediaItem, *, now: datetime) -> dict[str, Any]:
@@ -231,11 +245,10 @@ def _renew(catalog: Catalog, row: dict[str, Any], item: MediaItem, *, now: datet
     renewed = _metadata(item, now=now) | {"gone_at": None, "gone_reason": None, "remote_deleted_at": None}
     if bool(row["partial"]) == item.partial:
         del renewed["next_try_at"]  # the ten minutes count from its first sighting as partial
-    if row["gone_at"]:
-        renewed["not_found_at"] = None  # to be lost again it takes a new 404
     if not item.problems and not row["media"]:
         renewed["problem"] = None
     _update(catalog, row, renewed)
+    row.update(renewed)  # a page that shifted can hold it twice
 
 
 def _touch(catalog: Catalog, row: dict[str, Any], item: MediaItem, *, now: datetime) -> None:

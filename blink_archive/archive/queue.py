@@ -29,12 +29,13 @@ _READY = f"{IN_QUEUE} AND (partial = 0 OR attempts > 0 OR next_try_at <= :now)"
 class QueuedClip:
     """A clip that waits for its file (``archived`` False), or only for its thumbnail.
 
-    ``media`` and ``thumbnail`` are paths at Blink, ``path`` where the file is or is to be.
+    ``media`` and ``thumbnail`` are paths at Blink, ``path`` where the file is or is to be. ``partial``:
+    Blink never listed it as whole.
     """
 
     id: int
     key: str
-    camera: str | None
+    partial: bool
     created_at: datetime
     local_day: str
     media: str | None
@@ -67,7 +68,8 @@ class Outcome:
     """What became of one queued clip: each part has its own fact, and None where it was not tried.
 
     ``failure`` is the reason why the clip waits on; ``not_found``: Blink answered that there is none.
-    ``thumbnail`` is its file, "missing" for Blink's 404, or None with ``thumbnail_failure``.
+    ``thumbnail`` is its file; else ``thumbnail_missing`` says that Blink has none, or
+    ``thumbnail_failure`` why it waits.
     """
 
     clip: QueuedClip
@@ -82,20 +84,31 @@ class Outcome:
 def waiting(
     catalog: Catalog, wanted: Filter, *, now: datetime, archived: bool = False
 ) -> Iterator[QueuedClip]:
-    """The queue, oldest first, since those expire first; young partial clips are left out.
+    """The queue, oldest first, since those expire first; young partial clips are left out. What an
+    earlier run failed to fetch comes last, so that it never keeps the others waiting.
 
     ``archived``: instead the clips archived before ``now`` that wait for their thumbnails. Reads a page
     at a time: between pages the catalog may be written to.
     """
     condition, parameters = where(catalog, wanted)
-    queue = _THUMBNAIL_WAITS if archived else _READY
-    parameters |= {"now": utc_text(now), "at": "", "id": 0, "page": _PAGE}
+    parameters |= {"now": utc_text(now)}
+    if archived:
+        yield from queued(catalog, f"{_THUMBNAIL_WAITS} AND {condition}", parameters)
+        return
+    for failed in (0, 1):
+        queue = f"{_READY} AND {condition} AND coalesce(failed, 0) = {failed}"
+        yield from queued(catalog, queue, parameters)
+
+
+def queued(catalog: Catalog, condition: str, parameters: dict[str, Any]) -> Iterator[QueuedClip]:
+    """The clips that an SQL condition on ``clips`` (and the run's ``counted``) names, oldest first."""
+    parameters = parameters | {"at": "", "id": 0, "page": _PAGE}
     while True:
         rows = catalog.rows(
             f"""
-            SELECT id, origin_key, camera_name, created_at, local_day, media, thumbnail, path, attempts
-            FROM clips
-            WHERE {queue} AND {condition} AND (created_at, id) > (:at, :id)
+            SELECT id, origin_key, partial, created_at, local_day, media, thumbnail, path, attempts, sha256
+            FROM clips LEFT JOIN counted ON clip_id = id
+            WHERE {condition} AND (created_at, id) > (:at, :id)
             ORDER BY created_at, id LIMIT :page
             """,
             parameters,
@@ -104,13 +117,13 @@ def waiting(
             yield QueuedClip(
                 id=row["id"],
                 key=row["origin_key"],
-                camera=row["camera_name"],
+                partial=bool(row["partial"]),
                 created_at=from_utc_text(row["created_at"]),
                 local_day=row["local_day"],
                 media=row["media"],
                 thumbnail=row["thumbnail"],
                 path=row["path"],
-                archived=archived,
+                archived=row["sha256"] is not None,
                 attempts=row["attempts"],
             )
         if len(rows) < _PAGE:

@@ -10,6 +10,7 @@ import contextlib
 import errno
 import hashlib
 import os
+import secrets
 import shutil
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -36,6 +37,14 @@ def storage_errors(what: str) -> Iterator[None]:
                 why, advice = "the disk is full", "Free some space and run it again"
             case errno.EROFS | errno.EACCES | errno.EPERM:
                 why, advice = "the disk or folder is not writable", "Check its mount and permissions"
+            case errno.EXDEV:
+                why = "its folder lies on another file system than .incoming"
+                advice = "Keep the whole archive on one"
+            case errno.EEXIST | errno.ENOTDIR:
+                why, advice = (
+                    "there is a file where a folder should be",
+                    "Name another place, or move the file",
+                )
             case _:
                 why, advice = error.strerror or str(error), "Check the disk"
         raise StorageError(f"Could not {what}: {why}. {advice}; what is archived is safe.") from error
@@ -63,7 +72,7 @@ class Part:
     def write(self, chunk: bytes | bytearray) -> None:
         """Append; raises `StorageError` when the disk is full or fails."""
         rest = memoryview(chunk)
-        with storage_errors(f"write {self.path.name}"):
+        with storage_errors(f"write {self.path}"):
             while rest:  # a write that fills the disk is short first, and fails next
                 rest = rest[self.file.write(rest) :]
         self._hash.update(chunk)
@@ -75,8 +84,9 @@ class Part:
         return self._hash.hexdigest()
 
     def discard(self) -> None:
-        """Remove the part; harmless when it has its final name already."""
-        with storage_errors(f"remove {self.path.name} from .incoming"):
+        """Remove the part; harmless when it has its final name already. Where the disk refuses, the next
+        run removes it: what went wrong before is what has to be told."""
+        with contextlib.suppress(OSError):
             self.file.close()
             self.path.unlink(missing_ok=True)
 
@@ -87,7 +97,6 @@ class Store:
     def __init__(self, root: Path, *, fsync: Callable[[int], None] = os.fsync) -> None:
         self.root = root
         self._fsync = fsync
-        self._parts = 0
         self._known_folders = {root}
         self._making_folders = threading.Lock()
         self._incoming = root / layout.INCOMING
@@ -110,15 +119,14 @@ class Store:
 
     def open_part(self) -> Part:
         """A new, empty part; `StorageError` when it cannot be made."""
-        self._parts += 1
-        path = self._incoming / f"{self._parts}.part"
+        path = self._incoming / f"{secrets.token_hex(8)}.part"  # never another machine's, on a share
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
-        with storage_errors(f"create {path.name} in .incoming"):
+        with storage_errors(f"create a file in {self._incoming}"):
             return Part(path, os.fdopen(os.open(path, flags, 0o666), "w+b", buffering=0))
 
     def make_durable(self, part: Part, *, mtime: datetime | None = None) -> None:
         """Fsync the part's bytes. A failed fsync is final: the part is to be thrown away."""
-        with storage_errors(f"put {part.path.name} on stable storage"):
+        with storage_errors(f"put {part.path} on stable storage"):
             if mtime is not None:
                 seconds = mtime.timestamp()
                 os.utime(part.path, (seconds, seconds))

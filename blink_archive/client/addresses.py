@@ -95,28 +95,40 @@ class Addresses:
 
         Raises UnsafeAddress for anything else, and for a URL that carries a user name.
         """
+        host = _host(url)
         safe = url.scheme == "https" or (
             url.scheme == "http"
-            and is_loopback(url.host)
+            and is_loopback(host)
             and self.api_url is not None
-            and is_loopback(httpx.URL(self.api_url).host)
+            and is_loopback(_host(httpx.URL(self.api_url)))
         )
         if not (safe and _is_plain(url)):
             raise UnsafeAddress(
                 f"Blink named an address that nothing is fetched from: {url.scheme or 'no scheme'}://"
-                f"{url.host[:60]}. The clip was left alone; please report this if it stays so."
+                f"{host[:60]}. The clip was left alone; please report this if it stays so."
             )
         return url
 
 
 @lru_cache(maxsize=16)  # asked before every request, and answered by parsing URLs
-def _token_origins(addresses: Addresses, tier: str) -> frozenset[tuple[str, str, int]]:
+def _token_origins(addresses: Addresses, tier: str) -> frozenset[tuple[str, bytes, int]]:
     return frozenset(origin(httpx.URL(url)) for url in (addresses.bootstrap, addresses.rest(tier)))
 
 
-def origin(url: httpx.URL) -> tuple[str, str, int]:
-    """Scheme, host and port, the port spelled out."""
-    return url.scheme, url.host, url.port or {"http": 80, "https": 443}.get(url.scheme, 0)
+def origin(url: httpx.URL) -> tuple[str, bytes, int]:
+    """Scheme, host as it is sent and port, the port spelled out."""
+    return url.scheme, url.raw_host, url.port or {"http": 80, "https": 443}.get(url.scheme, 0)
+
+
+def _host(url: httpx.URL) -> str:
+    """The host of ``url``; raises UnsafeAddress for one that is no name in any alphabet."""
+    try:
+        return url.host
+    except UnicodeError as error:  # httpx decodes ``xn--…`` here, and not when it parses
+        raise UnsafeAddress(
+            "Blink named a host that there cannot be. Nothing was fetched from it; please report this if "
+            "it stays so."
+        ) from error
 
 
 def _is_plain(url: httpx.URL) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import httpx
 
-from ..errors import NetworkError, UnexpectedAnswer, UnsafeAddress
+from ..errors import NetworkError, Refused, UnexpectedAnswer, UnsafeAddress
 from ..protocol.answers import error_of
 from .transport import json_answer, network_errors
 from .wire import Wire
@@ -84,6 +84,11 @@ async def _raise_for_words(wire: Wire, response: httpx.Response, *, what: str) -
             "(status 401). The token was not sent there; try again later."
         )
     answer = await json_answer(response, what=what, now=wire.now)
+    if response.status_code == 401:  # `opened` renewed the sign-in, and Blink took that
+        raise Refused(
+            f"Blink refused {what} (status 401) to a sign-in that it had just renewed. Try again later; "
+            "if it stays so, run `blink-archive login`."
+        )
     raise error_of(answer.status, answer.value, what=what, until=answer.until)
 
 

@@ -128,7 +128,7 @@ def error_of(status: int, value: object, *, what: str, until: datetime | None = 
                 f"Blink is busy with another command and did not take the one for {what}{said}. "
                 "Try again in a minute."
             )
-        case (_, 404 | 700 | 711) | (404, _):
+        case (_, 404 | 700 | 711) | (404 | 410, _):
             return NotFound(f"Blink does not have {what} (any more){said}.")
         case (_, 101 | 200 | 242) | (401, _):
             return NotSignedIn(f"Blink no longer takes this sign-in{said}. Run `blink-archive login`.")

@@ -34,7 +34,7 @@ def parse_homescreen(value: object, *, server_time: datetime | None) -> Homescre
             for name, family in _FAMILIES
             for number, raw in _entries(answer, name)
         ),
-        auto_delete_days=integer(_object(answer, "video_stats").get("auto_delete_days")),
+        auto_delete_days=_days(_object(answer, "video_stats").get("auto_delete_days")),
         server_time=server_time,
         raw=answer,
     )
@@ -112,6 +112,12 @@ def _camera(number: int, raw: Json, family: Family) -> Camera:
         thumbnail=_text(raw, "thumbnail"),
         raw=raw,
     )
+
+
+def _days(value: object) -> int | None:
+    """A number of days that an account can have; 3 to 60 have been seen."""
+    days = integer(value)
+    return days if days is not None and 0 < days <= 3650 else None
 
 
 def _object(answer: Json, name: str) -> Json:

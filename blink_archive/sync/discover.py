@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import logging
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from ..archive import feed
 from ..archive.catalog import Catalog, Watermark
 from ..errors import BlinkError, UnexpectedAnswer
-from .ports import Blink, Progress, Time
+from ..model import MediaPage
+from .ports import Aside, Blink, Progress, Time
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 OVERLAP = timedelta(hours=1)
 FULL_WALK_EVERY = timedelta(days=7)
 CLOCK_TOLERANCE = timedelta(days=1)
 PAGE_PAUSE = 0.1  # seconds between pages, on average
+SECOND_LOOK = 2.0  # seconds, on average, before an empty page after a full one is believed
+STALE_PAGES = 2  # in a row with nothing that this walk has not seen: shifting pages repeat one at most
+
+_LOG = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Walk:
-    """How a walk through the feed went. ``finished``: it reached the empty page and could be believed.
+    """How a walk through the feed goes. ``finished``: it reached the empty page and could be believed.
 
     ``problems`` are (clip, what is wrong with its entry) of new entries; ``warnings`` sentences for
     a person; ``error`` is what ended the walk early.
@@ -30,8 +38,8 @@ class Walk:
     listed: int = 0
     new: int = 0
     finished: bool = False
-    problems: tuple[tuple[str, str], ...] = ()
-    warnings: tuple[str, ...] = ()
+    problems: list[tuple[str, str]] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
     error: BlinkError | None = None
 
 
@@ -45,69 +53,91 @@ def full_walk_is_due(watermark: Watermark, *, auto_delete_days: int | None, now:
     return now - watermark.full_walk_at >= every
 
 
-async def discover(catalog: Catalog, blink: Blink, *, full: bool, time: Time, progress: Progress) -> Walk:
-    """Record every entry that changed since the watermark (all, if ``full``), then move the watermark.
+async def discover(
+    catalog: Catalog, blink: Blink, walk: Walk, *, aside: Aside, time: Time, progress: Progress
+) -> None:
+    """Record every entry that changed since the watermark (all, if ``walk.full``), then move the watermark.
 
-    A `BlinkError` ends the walk and is returned in it: what was recorded stays, the watermark too.
-    Every other error is raised.
+    How it goes is in ``walk``, also when it is cancelled. A `BlinkError` ends the walk and is put there:
+    what was recorded stays, the watermark too. Every other error is raised.
     """
-    watermark = catalog.watermark()
-    since = EPOCH if full or watermark.since is None else watermark.since - OVERLAP
-    had_clips = bool(catalog.value("SELECT EXISTS (SELECT 1 FROM clips WHERE origin = 'cloud')"))
-    zones = feed.network_zones(catalog)
-    walk = Walk(full=since == EPOCH)
+    watermark = await aside(catalog.watermark)
+    since = EPOCH if walk.full or watermark.since is None else watermark.since - OVERLAP
+    walk.full = since == EPOCH
+    had_clips = await aside(
+        lambda: catalog.value("SELECT EXISTS (SELECT 1 FROM clips WHERE origin = 'cloud')")
+    )
+    zones = await aside(lambda: feed.network_zones(catalog))
     server_time: datetime | None = None
-    previous: set[str] = set()
+    stale = 0
     try:
-        while True:
-            page = await blink.media_changed(since=since, page=walk.pages + 1)
-            walk = replace(walk, pages=walk.pages + 1, listed=walk.listed + len(page.items))
+        async for page in _pages(blink, since=since, time=time):
+            walk.pages = page.number
             if page.number == 1:
                 server_time = page.server_time
+                _LOG.info("listing since %s; Blink's purge_id is %s", since, page.purge_id)
             if not page.items:
-                break
-            keys = {item.key for item in page.items}
-            if keys == previous:
-                raise UnexpectedAnswer(
-                    f"Blink's list of clips repeats itself: page {page.number} is page {page.number - 1} "
-                    "again. What it listed is recorded; try again later."
-                )
-            previous = keys
-            recorded = feed.record_page(catalog, page.items, zones=zones, now=time.now())
-            walk = replace(walk, new=walk.new + recorded.new, problems=walk.problems + recorded.problems)
+                continue
+            record = partial(feed.record_page, catalog, page.items, zones=zones, now=time.now())
+            recorded = await aside(record)
+            walk.listed += len(page.items)
+            walk.new += recorded.new
+            walk.problems += recorded.problems
             progress.listed(len(page.items))
-            await time.pause(PAGE_PAUSE)
+            _LOG.info("page %d: %d entries, %d new", page.number, len(page.items), recorded.new)
+            stale = 0 if recorded.unseen else stale + 1
+            if stale == STALE_PAGES:
+                raise UnexpectedAnswer(
+                    f"Blink's list of clips repeats itself: page {page.number} has nothing that was not "
+                    "listed before it. What it listed is recorded; try again later."
+                )
     except BlinkError as error:
-        return replace(walk, error=error)
-    return _finish(catalog, walk, server_time, watermark=watermark, had_clips=had_clips, now=time.now())
+        walk.error = error
+        return
+    moved = _believed(walk, server_time, watermark=watermark, had_clips=bool(had_clips), now=time.now())
+    if moved is not None:
+        await aside(lambda: catalog.set_watermark(moved))
 
 
-def _finish(
-    catalog: Catalog,
-    walk: Walk,
-    server_time: datetime | None,
-    *,
-    watermark: Watermark,
-    had_clips: bool,
-    now: datetime,
-) -> Walk:
-    """The walk reached its empty page: move the watermark, unless something speaks against it."""
-    if walk.listed == 0 and had_clips:
-        if not walk.full:
-            return replace(walk, finished=True)  # a quiet day, or throttled: the next walk overlaps more
-        warning = (
-            "Blink listed no clips at all, though it used to have some. Throttled accounts have seen that: "
-            "look into the app, and run `blink-archive sync --full` tomorrow."
-        )
-    elif server_time is None:
-        warning = "Blink's answer carried no date, so the next sync lists the same stretch again."
-    elif abs(server_time - now) > CLOCK_TOLERANCE:
-        warning = (
+async def _pages(blink: Blink, *, since: datetime, time: Time) -> AsyncIterator[MediaPage]:
+    """The pages up to the empty one. An empty page after a full one is asked for once more: half-broken
+    servers have answered empty lists."""
+    number, full = 1, False
+    while True:
+        page = await blink.media_changed(since=since, page=number)
+        if full and not page.items:
+            await time.pause(SECOND_LOOK)
+            page = await blink.media_changed(since=since, page=number)
+        yield page
+        if not page.items:
+            return
+        full = page.limit is None or len(page.items) >= page.limit
+        number += 1
+        await time.pause(PAGE_PAUSE)
+
+
+def _believed(
+    walk: Walk, server_time: datetime | None, *, watermark: Watermark, had_clips: bool, now: datetime
+) -> Watermark | None:
+    """The walk reached its empty page: the new watermark, or None where something speaks against it."""
+    if walk.listed == 0:
+        # a quiet day, a new account, or throttled: the next walk overlaps more
+        if walk.full and had_clips:
+            walk.warnings.append(
+                "Blink listed no clips at all, though it used to have some. Throttled accounts have seen "
+                "that: look into the app, and run `blink-archive sync --full` tomorrow."
+            )
+        else:
+            walk.finished = True
+        return None
+    if server_time is None:
+        walk.warnings.append("Blink's answer carried no date, so the next sync lists the same stretch again.")
+        return None
+    if abs(server_time - now) > CLOCK_TOLERANCE:
+        walk.warnings.append(
             f"Blink's clock ({server_time:%Y-%m-%d %H:%M} UTC) and this machine's ({now:%Y-%m-%d %H:%M} UTC) "
             "are more than a day apart. Set this machine's clock; the next sync lists the same stretch again."
         )
-    else:
-        full_walk_at = now if walk.full else watermark.full_walk_at
-        catalog.set_watermark(Watermark(since=server_time, full_walk_at=full_walk_at))
-        return replace(walk, finished=True)
-    return replace(walk, warnings=(warning,))
+        return None
+    walk.finished = True
+    return Watermark(since=server_time, full_walk_at=now if walk.full else watermark.full_walk_at)

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, ThreadPoolExecutor
+import logging
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TypeVar
 
 from ..archive.catalog import Catalog
 from ..archive.layout import thumbnail_path
@@ -25,14 +24,15 @@ from ..errors import (
     BlinkError,
     NetworkError,
     NotFound,
+    Refused,
     ServerError,
     Throttled,
     UpdateRequired,
 )
-from .ports import Progress, Time
-from .receive import Received, Receiver
+from .ports import Aside, Progress, Time
+from .receive import Received, Receiver, asks_for_too_long
 
-T = TypeVar("T")
+_LOG = logging.getLogger(__name__)
 
 BATCH = 32  # clips a transaction, at most
 BATCH_SECONDS = 1.0
@@ -65,6 +65,7 @@ class Fetch:
         *,
         run: int,
         workers: int,
+        aside: Aside,
         time: Time,
         progress: Progress,
     ) -> None:
@@ -78,10 +79,10 @@ class Fetch:
         self.result = Fetched()
         self._ready: list[Outcome] = []
         self._recording = asyncio.Lock()
-        self._transport_failures = 0
+        self._failures_in_a_row = self._thumbnail_failures = 0
         # Finishing waits for the disk, so several overlap; the catalog has one user at a time.
-        self._finishers = ThreadPoolExecutor(workers, thread_name_prefix="finish")
-        self._recorder = ThreadPoolExecutor(1, thread_name_prefix="catalog")
+        self._finishers = Aside("finish", threads=workers)
+        self._aside = aside
 
     async def run(self, queue: Iterator[QueuedClip]) -> None:
         """Work through the queue. Errors of one clip stay with it; what concerns all stops the pass.
@@ -103,13 +104,12 @@ class Fetch:
                 await self._record_all()
             except BlinkArchiveError as error:
                 self.result.stopped = error
-            self._finishers.shutdown()
-            self._recorder.shutdown()
+            self._finishers.close()
             self.result.bytes = self._receiver.bytes
 
     async def _feed(self, queue: Iterator[QueuedClip], clips: asyncio.Queue[QueuedClip | None]) -> None:
         """Read the queue ahead, in the catalog's thread."""
-        while page := await _in(self._recorder, lambda: list(itertools.islice(queue, 100))):
+        while page := await self._aside(lambda: list(itertools.islice(queue, 100))):
             for clip in page:
                 await clips.put(clip)
         for _ in range(self._workers):
@@ -141,63 +141,71 @@ class Fetch:
                     self._deliver(replace(outcome, failure=str(error), not_found=isinstance(error, NotFound)))
                     self._stop_if_it_concerns_all(error)
                     return
-                self._transport_failures = 0
-            if clip.thumbnail is not None:
+                self._failures_in_a_row = 0
+            if clip.thumbnail is not None and self._thumbnail_failures < FAILURES_IN_A_ROW:
                 try:
                     picture = await self._receiver.thumbnail(clip.thumbnail, parts)
+                    self._thumbnail_failures = 0
                 except NotFound:
                     outcome = replace(outcome, thumbnail_missing=True)
                 except (BlinkError, BadMedia) as error:
+                    self._thumbnail_failures += (
+                        1  # from the fifth on they wait: clips are not held up by them
+                    )
                     outcome = replace(outcome, thumbnail_failure=f"thumbnail: {error}")
-                    await self._finish(outcome, received, None)
-                    self._stop_if_it_concerns_all(error)
-                    return
-                self._transport_failures = 0
+                    if asks_for_too_long(error, now=self._time.now()):
+                        await self._finish(outcome, received, None)
+                        raise
+            elif clip.archived:
+                return
             await self._finish(outcome, received, picture)
 
     def _stop_if_it_concerns_all(self, error: BlinkError | BadMedia) -> None:
-        """Raise what the next clip would meet too."""
+        """Raise what the next clip would meet too: at once if Blink named a time, else at the fifth clip in
+        a row. One clip alone that Blink refuses is that clip's trouble."""
         match error:
-            case Throttled() | UpdateRequired():
-                raise error
-            case NetworkError() | ServerError():
-                self._transport_failures += 1
-                if self._transport_failures >= FAILURES_IN_A_ROW:
+            case NetworkError() | ServerError() | Throttled() | UpdateRequired() | Refused():
+                self._failures_in_a_row += 1
+                too_long = asks_for_too_long(error, now=self._time.now())
+                if too_long or self._failures_in_a_row >= FAILURES_IN_A_ROW:
                     raise error
             case _:
-                self._transport_failures = 0  # an answer, if not the one asked for
+                self._failures_in_a_row = 0  # an answer, if not the one asked for
 
     async def _finish(self, outcome: Outcome, received: Received | None, picture: Part | None) -> None:
         """Make the parts durable and give them their names, in a thread that a Ctrl-C waits for."""
         clip = outcome.clip
+        finished: list[Outcome] = []
 
-        def finish() -> Outcome:
-            finished, path = outcome, clip.path
+        def finish() -> None:
+            result, path = outcome, clip.path
             if received:
+                flaws = [received.flaw, "Blink never listed it as whole" if clip.partial else None]
+                unproven = "; ".join(filter(None, flaws)) or None
                 file = self._keep(received.part, path, clip.created_at)
-                finished = replace(finished, saved=SavedClip(file, received.duration, received.flaw))
+                result = replace(result, saved=SavedClip(file, received.duration, unproven))
                 path = file.kept.path
             if picture:
                 file = self._keep(picture, thumbnail_path(path), clip.created_at)
-                finished = replace(finished, thumbnail=file)
-            return finished
+                result = replace(result, thumbnail=file)
+            finished.append(result)
 
-        finishing = asyncio.get_running_loop().run_in_executor(self._finishers, finish)
         try:
-            await asyncio.shield(finishing)
+            await self._finishers(finish)
         finally:
-            if not finishing.done():
-                await asyncio.wait([finishing])
-            if finishing.exception() is None:
-                self._deliver(finishing.result())
+            for result in finished:
+                self._deliver(result)
 
     def _keep(self, part: Part, path: str, created_at: datetime) -> Saved:
         self._store.make_durable(part, mtime=created_at)
         return Saved(self._store.keep(part, path), part.length, part.sha256)
 
     def _deliver(self, outcome: Outcome) -> None:
-        """Count an outcome and lay it ready to be recorded."""
+        """Lay an outcome ready to be recorded."""
         self._ready.append(outcome)
+        self._progress.finished()
+
+    def _count(self, outcome: Outcome) -> None:
         key = outcome.clip.key
         if outcome.saved:
             self.result.clips += 1
@@ -208,7 +216,6 @@ class Fetch:
         for failure in (outcome.failure, outcome.thumbnail_failure):
             if failure is not None:
                 self.result.failures.append((key, failure))
-        self._progress.finished()
 
     async def _record_all(self) -> None:
         while self._ready:
@@ -219,23 +226,16 @@ class Fetch:
         async with self._recording:
             batch, self._ready = self._ready[:BATCH], self._ready[BATCH:]
             if batch:
-                await _in(self._recorder, lambda: self._commit(batch))
+                await self._aside(lambda: self._commit(batch))
 
     def _commit(self, batch: list[Outcome]) -> None:
         files = [outcome.saved.file for outcome in batch if outcome.saved]
         files += [outcome.thumbnail for outcome in batch if outcome.thumbnail]
         self._store.sync_folders(file.kept.path for file in files)
         record_outcomes(self._catalog, batch, run=self._run, now=self._time.now())
-
-
-async def _in(executor: Executor, work: Callable[[], T]) -> T:
-    """Run ``work`` in that thread; a cancellation waits for it, since it cannot be stopped half way."""
-    future = asyncio.get_running_loop().run_in_executor(executor, work)
-    try:
-        return await asyncio.shield(future)
-    finally:
-        if not future.done():
-            await asyncio.wait([future])
+        for outcome in batch:
+            self._count(outcome)
+        _LOG.info("recorded %d clips", len(batch))
 
 
 def _worst(errors: BaseExceptionGroup[BlinkArchiveError]) -> BlinkArchiveError:

@@ -5,12 +5,36 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from ..model import Homescreen, MediaPage
+
+T = TypeVar("T")
+
+
+class Aside:
+    """One thread for all that may wait for the disk or the catalog, so that the event loop, and with it
+    Ctrl-C, never does. What runs in it, runs one after the other."""
+
+    def __init__(self, name: str, *, threads: int = 1) -> None:
+        self._executor = ThreadPoolExecutor(threads, thread_name_prefix=name)
+
+    async def __call__(self, work: Callable[[], T]) -> T:
+        """``work()``; a cancellation waits for it, since it cannot be stopped half way."""
+        future = asyncio.get_running_loop().run_in_executor(self._executor, work)
+        try:
+            return await asyncio.shield(future)
+        finally:
+            if not future.done():
+                await asyncio.wait([future])
+
+    def close(self) -> None:
+        """End the thread."""
+        self._executor.shutdown()
 
 
 class MediaStream(Protocol):

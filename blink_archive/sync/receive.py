@@ -6,21 +6,20 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 from ..archive.container import walk_jpeg, walk_mp4
 from ..archive.store import Part, Store, storage_errors
-from ..errors import BadMedia, Busy, NetworkError, ServerError, Throttled
+from ..errors import BadMedia, BlinkError, Busy, NetworkError, ServerError, Throttled
 from .ports import Blink, Progress, Time
 
 T = TypeVar("T")
 
 ATTEMPTS = 3  # for one object in one run
 RETRY_WAIT = 2.0  # seconds before the second attempt; doubles
-THROTTLES_IN_A_ROW = 5
 THROTTLE_WAIT = 15.0  # seconds, where Blink names no time; doubles
-LONGEST_THROTTLE = timedelta(minutes=5)  # a longer one ends the run
+LONGEST_THROTTLE = 300.0  # seconds; told to wait for longer, the run ends
 LARGEST_THUMBNAIL = 32 << 20
 
 
@@ -45,8 +44,7 @@ class Receiver:
         self._time = time
         self._progress = progress
         self._rate_free_at = 0.0
-        self._throttles = 0
-        self._resume_at: datetime | None = None
+        self._resume_at = datetime.min.replace(tzinfo=UTC)
         self.bytes = 0
 
     async def clip(self, path: str, parts: ExitStack) -> Received:
@@ -115,33 +113,35 @@ class Receiver:
         while True:
             await self._wait_until_welcome()
             try:
-                result = await attempt()
-            except Throttled as error:
-                self._slow_down(error, number=self._throttles)
-            except (NetworkError, ServerError, Busy) as error:
+                return await attempt()
+            except (Throttled, NetworkError, ServerError, Busy) as error:
                 number += 1
-                if number == ATTEMPTS:
+                if number == ATTEMPTS or asks_for_too_long(error, now=self._time.now()):
                     raise
-                if isinstance(error, ServerError) and error.until is not None:
-                    self._slow_down(error, number=number)
-                else:
-                    await self._time.pause(RETRY_WAIT * 2 ** (number - 1))
-            else:
-                self._throttles = 0
-                return result
+                match error:
+                    case Throttled() | ServerError(until=datetime()):
+                        self._slow_down(error.until, number=number)
+                    case _:
+                        await self._time.pause(RETRY_WAIT * 2 ** (number - 1))
 
-    def _slow_down(self, error: Throttled | ServerError, *, number: int) -> None:
-        """All workers pause; an error that asks for too much, or comes too often, is raised again."""
+    def _slow_down(self, until: datetime | None, *, number: int) -> None:
+        """All workers pause: until then, or for a while that grows."""
         now = self._time.now()
-        if self._resume_at is not None and now < self._resume_at:
-            return  # another worker was told the same a moment ago
-        self._throttles += 1
-        wait = THROTTLE_WAIT * 2**number
-        until = error.until or now + timedelta(seconds=wait * (0.5 + self._time.random()))
-        if until - now > LONGEST_THROTTLE or self._throttles > THROTTLES_IN_A_ROW:
-            raise error
-        self._resume_at = until
+        wait = THROTTLE_WAIT * 2 ** (number - 1) * (0.5 + self._time.random())
+        self._resume_at = max(self._resume_at, until or now + timedelta(seconds=wait))
 
     async def _wait_until_welcome(self) -> None:
-        while self._resume_at is not None and (rest := self._resume_at - self._time.now()) > timedelta(0):
-            await self._time.sleep(rest.total_seconds())
+        while (rest := (self._resume_at - self._time.now()).total_seconds()) > 0:
+            if rest > LONGEST_THROTTLE:  # nobody asked for that: the clock was set back
+                self._resume_at = self._time.now()
+            else:
+                await self._time.sleep(rest)
+
+
+def asks_for_too_long(error: BlinkError | BadMedia, *, now: datetime) -> bool:
+    """Whether Blink named a time to come back that a run does not wait for."""
+    match error:
+        case Throttled(until=datetime() as until) | ServerError(until=datetime() as until):
+            return (until - now).total_seconds() > LONGEST_THROTTLE
+        case _:
+            return False

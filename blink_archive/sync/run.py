@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import chain, islice
 from typing import Any
 
@@ -14,6 +15,7 @@ from ..archive.catalog import Catalog
 from ..archive.days import write_dirty_days
 from ..archive.filters import Filter, where
 from ..archive.folder import Archive, on_network_file_system
+from ..archive.orphans import adopt_orphans
 from ..errors import (
     BlinkArchiveError,
     BlinkError,
@@ -22,11 +24,12 @@ from ..errors import (
     SignInError,
     Throttled,
     UpdateRequired,
+    UsageError,
 )
 from ..model import from_utc_text, utc_text
 from .discover import Walk, discover, full_walk_is_due
 from .fetch import Fetch, Fetched
-from .ports import Blink, Progress, Time
+from .ports import Aside, Blink, Progress, Time
 from .receive import Receiver
 
 ASSUMED_BYTES = 1_500_000  # of a clip, where nothing is archived yet to go by
@@ -103,10 +106,14 @@ async def sync(
     """
     with archive.lock():
         catalog = archive.open_catalog(write=True)
+        aside = Aside("catalog")
         try:
             archive.store.empty_incoming()
-            return await _Run(archive, catalog, blink, options, time=time, progress=progress).go()
+            feed.start_account(catalog)
+            work = _Run(archive, catalog, blink, options, aside=aside, time=time, progress=progress)
+            return await work.go()
         finally:
+            aside.close()
             catalog.close()
 
 
@@ -117,14 +124,17 @@ async def forecast(
     home = await blink.homescreen()
     feed.start_account(catalog)
     feed.record_homescreen(catalog, home, now=time.now())
-    walk = await discover(
-        catalog, blink, full=_is_full(catalog, options, now=time.now()), time=time, progress=progress
-    )
+    walk = Walk(full=_is_full(catalog, options, now=time.now()))
+    aside = Aside("catalog")
+    try:
+        await discover(catalog, blink, walk, aside=aside, time=time, progress=progress)
+    finally:
+        aside.close()
     if walk.error is not None:
         raise walk.error
     clips = queue.waiting_count(catalog, options.wanted, now=time.now())
     clips = clips if options.limit is None else min(clips, options.limit)
-    average = catalog.value("SELECT avg(bytes) FROM clips WHERE bytes IS NOT NULL")
+    average = catalog.value("SELECT avg(bytes + coalesce(thumbnail_bytes, 0)) FROM clips")
     return Forecast(
         clips=clips,
         bytes=round(clips * (average or ASSUMED_BYTES)),
@@ -132,7 +142,7 @@ async def forecast(
         first_expires_at=first_expiry(catalog, options.wanted),
         full_walk=walk.full,
         new=walk.new,
-        warnings=walk.warnings,
+        warnings=tuple(walk.warnings),
     )
 
 
@@ -163,48 +173,49 @@ class _Run:
         blink: Blink,
         options: Options,
         *,
+        aside: Aside,
         time: Time,
         progress: Progress,
     ) -> None:
         self.archive = archive
         self.catalog = catalog
+        self.store = archive.store
         self.blink = blink
         self.options = options
+        self.aside = aside
         self.time = time
         self.progress = progress
         self.began = time.now()
+        self.walk = Walk(full=_is_full(catalog, options, now=self.began))
         self.exit_codes: set[int] = set()
         run = catalog.begin_run("sync", now=self.began)
         self.summary = Summary(run=run, archive=str(archive.root), started_at=utc_text(self.began))
 
     async def go(self) -> Summary:
         """All steps; an error ends them early, and the account is drawn up all the same."""
-        feed.start_account(self.catalog)
         if kind := on_network_file_system(self.archive.catalog_path):
             self.summary.warnings.append(
                 f"The catalog lies on a network file system ({kind}), whose locks cannot be relied on. "
                 "Keep it on a local disk with --catalog."
             )
         try:
-            walk = await self._discover()
-            where(self.catalog, self.options.wanted)  # a camera that nothing matches ends it here
-            await self._fetch()
-            feed.record_losses(
-                self.catalog,
-                full_walk=walk.finished and walk.full and walk.listed > 0,
-                run=self.summary.run,
-                now=self.time.now(),
-            )
-            write_dirty_days(self.catalog, self.archive.store)
+            try:
+                await self._discover()
+                # a camera that nothing matches ends it here
+                await self.aside(lambda: where(self.catalog, self.options.wanted))
+                await self._fetch()
+            except (SignInError, BlinkError, UsageError) as error:
+                self._stop(error)
+            await self._settle()
         except asyncio.CancelledError:
             self._stop(
                 Interrupted("Interrupted; what was complete is kept, the next sync goes on from here.")
             )
-        except BlinkArchiveError as error:
+        except BlinkArchiveError as error:  # the disk: nothing more is written to it
             self._stop(error)
         return self._finish()
 
-    async def _discover(self) -> Walk:
+    async def _discover(self) -> None:
         """The homescreen and the walk. Raises what leaves nothing for the fetch to try."""
         try:
             home = await self.blink.homescreen()
@@ -213,36 +224,59 @@ class _Run:
         except BlinkError as error:
             self._warn(f"{error} Names and time zones of cameras are those of the last run.", error)
         else:
-            feed.record_homescreen(self.catalog, home, now=self.time.now())
-        full = _is_full(self.catalog, self.options, now=self.time.now())
-        walk = await discover(self.catalog, self.blink, full=full, time=self.time, progress=self.progress)
-        self.summary.full_walk, self.summary.pages, self.summary.new = walk.full, walk.pages, walk.new
-        self.summary.walk_finished = walk.finished
-        self.summary.problems = list(walk.problems)
-        self.summary.warnings.extend(walk.warnings)
+            record = partial(feed.record_homescreen, self.catalog, home, now=self.time.now())
+            await self.aside(record)
+        walk = self.walk
+        await discover(
+            self.catalog, self.blink, walk, aside=self.aside, time=self.time, progress=self.progress
+        )
         match walk.error:
             case NetworkError() | Throttled() | UpdateRequired():
                 raise walk.error
             case BlinkError():
                 self._warn(f"The walk through Blink's list of clips broke off: {walk.error}", walk.error)
-        return walk
+
+    async def _settle(self) -> None:
+        """After the fetch, however it ended: who is lost, whose file is here all the same, and the days."""
+        losses = partial(
+            feed.record_losses,
+            self.catalog,
+            full_walk=self.walk.finished and self.walk.full and self.walk.listed > 0,
+            run=self.summary.run,
+            began=self.began,
+            now=self.time.now(),
+        )
+        await self.aside(losses)
+        adopt = partial(
+            adopt_orphans,
+            self.catalog,
+            self.store,
+            run=self.summary.run,
+            began=self.began,
+            now=self.time.now(),
+        )
+        self.summary.unproven += await self.aside(adopt)
+        while await self.aside(lambda: write_dirty_days(self.catalog, self.store)):
+            pass
 
     async def _fetch(self) -> None:
         options, now = self.options, self.time.now()
-        total = queue.waiting_count(self.catalog, options.wanted, now=now)
-        total += queue.waiting_count(self.catalog, options.wanted, now=now, archived=True)
+        count = partial(queue.waiting_count, self.catalog, options.wanted, now=now)
+        total = await self.aside(lambda: count() + count(archived=True))
         self.progress.start(total if options.limit is None else min(total, options.limit))
         clips: Iterator[queue.QueuedClip] = chain(
             queue.waiting(self.catalog, options.wanted, now=now),  # these expire
             queue.waiting(self.catalog, options.wanted, now=now, archived=True),
         )
-        store = self.archive.store
         fetch = Fetch(
             self.catalog,
-            store,
-            Receiver(self.blink, store, max_rate=options.max_rate, time=self.time, progress=self.progress),
+            self.store,
+            Receiver(
+                self.blink, self.store, max_rate=options.max_rate, time=self.time, progress=self.progress
+            ),
             run=self.summary.run,
             workers=options.workers,
+            aside=self.aside,
             time=self.time,
             progress=self.progress,
         )
@@ -268,7 +302,10 @@ class _Run:
 
     def _finish(self) -> Summary:
         """Draw up the account and write the run down, as far as the disk still takes it."""
-        summary = self.summary
+        summary, walk = self.summary, self.walk
+        summary.full_walk, summary.pages, summary.new = walk.full, walk.pages, walk.new
+        summary.walk_finished, summary.problems = walk.finished, walk.problems
+        summary.warnings += walk.warnings
         try:
             summary.account = queue.account(self.catalog, self._wanted(), run=summary.run, began=self.began)
             if summary.failures or summary.problems or summary.account["newly_gone"]:

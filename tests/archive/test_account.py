@@ -88,7 +88,7 @@ def test_parts_add_up(steps: list[tuple[str, Any]], wanted: Filter) -> None:
                     list_items(catalog, *subject, now=now)
                     listed |= {item.key for item in subject}
                 case "losses":
-                    feed.record_losses(catalog, full_walk=True, run=run, now=now)
+                    feed.record_losses(catalog, full_walk=True, run=run, began=now, now=now)
                 case "next run":
                     catalog.db.execute("DROP TABLE counted")
                     feed.start_account(catalog)

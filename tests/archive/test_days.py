@@ -39,7 +39,7 @@ def test_day_lists_what_is_there(archive: Archive, catalog: Catalog, store: Stor
     """SHA256SUMS names each file of the day with its hash, and nothing of clips that still wait."""
     list_items(catalog, make_item(1), make_item(2))
     clip = archive_files(catalog, store, "1", clip_data=b"clip", picture=b"picture")
-    assert write_dirty_days(catalog, store) == 1
+    assert write_dirty_days(catalog, store)
     name = clip.path.rpartition("/")[2]
     assert sums(archive.root) == {
         name: hashlib.sha256(b"clip").hexdigest(),
@@ -122,7 +122,7 @@ def test_day_stays_dirty_if_writing_fails(archive: Archive, catalog: Catalog, st
         write_dirty_days(catalog, Store(archive.root, fsync=full))
     assert dirty(catalog) == ["2026-11-23"]
     assert {path.name: path.read_bytes() for path in (archive.root / DAY).iterdir()} == before
-    assert write_dirty_days(catalog, archive.store) == 1
+    assert write_dirty_days(catalog, archive.store)
     assert len(clips_json(archive.root)) == 2
 
 
@@ -130,6 +130,9 @@ def test_many_days(archive: Archive, catalog: Catalog, store: Store) -> None:
     """Every dirty day gets its files, however many there are, and a second call has nothing to do."""
     items = [make_item(n, created_at=NOW.replace(month=1 + n % 12, day=1 + n // 12)) for n in range(1, 121)]
     list_items(catalog, *items)
-    assert write_dirty_days(catalog, store) == 120
+    rounds = 0
+    while write_dirty_days(catalog, store):
+        rounds += 1
+    assert rounds == 15
     assert len(list(archive.root.glob("2026/*/*/clips.json"))) == 120
-    assert write_dirty_days(catalog, store) == 0
+    assert not write_dirty_days(catalog, store)

@@ -296,7 +296,7 @@ def test_not_found_alone_is_no_loss(catalog: Catalog) -> None:
     """A 404 leaves a clip waiting, as long as the full walk lists it."""
     list_items(catalog, make_item())
     fail(catalog, not_found=True)
-    assert feed.record_losses(catalog, full_walk=True, run=begin(catalog), now=NOW) == 0
+    assert feed.record_losses(catalog, full_walk=True, run=begin(catalog), began=NOW, now=NOW) == 0
     assert status(catalog) == "waiting"
 
 
@@ -305,7 +305,7 @@ def test_not_found_and_no_longer_listed_is_a_loss(catalog: Catalog) -> None:
     list_items(catalog, make_item())
     fail(catalog, not_found=True)
     next_run(catalog)
-    assert feed.record_losses(catalog, full_walk=True, run=begin(catalog), now=NOW) == 1
+    assert feed.record_losses(catalog, full_walk=True, run=begin(catalog), began=NOW, now=NOW) == 1
     assert (status(catalog), clip_row(catalog)["gone_reason"]) == ("gone", "no longer listed at Blink")
     assert event_kinds(catalog) == ["gone"]
     assert queued(catalog) == {}
@@ -316,7 +316,7 @@ def test_old_loss_is_called_expired(catalog: Catalog) -> None:
     list_items(catalog, make_item(created_at=NOW - timedelta(days=61)))
     fail(catalog, not_found=True)
     next_run(catalog)
-    feed.record_losses(catalog, full_walk=True, run=begin(catalog), now=NOW)
+    feed.record_losses(catalog, full_walk=True, run=begin(catalog), began=NOW, now=NOW)
     assert clip_row(catalog)["gone_reason"] == "expired at Blink"
 
 
@@ -325,16 +325,16 @@ def test_unlisted_alone_is_no_loss(catalog: Catalog) -> None:
     list_items(catalog, make_item())
     fail(catalog)
     next_run(catalog)
-    assert feed.record_losses(catalog, full_walk=True, run=begin(catalog), now=NOW) == 0
+    assert feed.record_losses(catalog, full_walk=True, run=begin(catalog), began=NOW, now=NOW) == 0
     assert status(catalog) == "waiting"
 
 
 def test_entry_without_media_is_lost_when_unlisted(catalog: Catalog) -> None:
     """An entry that never had a path is lost when a full walk lists it no more, and not before."""
     list_items(catalog, make_item(media=None))
-    assert feed.record_losses(catalog, full_walk=True, run=begin(catalog), now=NOW) == 0
+    assert feed.record_losses(catalog, full_walk=True, run=begin(catalog), began=NOW, now=NOW) == 0
     next_run(catalog)
-    assert feed.record_losses(catalog, full_walk=True, run=begin(catalog), now=NOW) == 1
+    assert feed.record_losses(catalog, full_walk=True, run=begin(catalog), began=NOW, now=NOW) == 1
 
 
 def test_healed_clip_needs_a_new_404_to_be_lost(catalog: Catalog) -> None:
@@ -342,10 +342,10 @@ def test_healed_clip_needs_a_new_404_to_be_lost(catalog: Catalog) -> None:
     list_items(catalog, make_item())
     fail(catalog, not_found=True)
     next_run(catalog)
-    feed.record_losses(catalog, full_walk=True, run=begin(catalog), now=NOW)
+    feed.record_losses(catalog, full_walk=True, run=begin(catalog), began=NOW, now=NOW)
     list_items(catalog, make_item(), now=LATER)
     next_run(catalog)
-    assert feed.record_losses(catalog, full_walk=True, run=begin(catalog), now=LATER) == 0
+    assert feed.record_losses(catalog, full_walk=True, run=begin(catalog), began=LATER, now=LATER) == 0
     assert status(catalog) == "waiting"
 
 

@@ -327,11 +327,12 @@ def test_folder_of_a_nas_in_incoming_stops_nothing(tmp_path: Path) -> None:
 
 
 @posix_only
-def test_part_follows_no_link(tmp_path: Path) -> None:
+def test_part_follows_no_link(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A link planted under a part's name is an error, and what it points at is untouched."""
     store = ready(tmp_path)
     victim = tmp_path / "victim"
     victim.write_bytes(b"precious")
+    monkeypatch.setattr("secrets.token_hex", lambda length: "1")
     (tmp_path / ".incoming" / "1.part").symlink_to(victim)
     with pytest.raises(StorageError):
         store.open_part()

@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 
 import pytest
 
 from blink_archive.simulator import Fault
 
 from ..conftest import MakeWorld
-from ..world import World
+from ..world import World, clips_fetched
 
 # Every way in which the bytes of a clip or thumbnail can be something else than they should be.
 SPOILED = {
@@ -150,5 +151,79 @@ def test_a_busy_blink_is_asked_again(make_world: MakeWorld) -> None:
     """ "System is busy" in place of a clip passes by itself: the same run fetches it."""
     world = make_world(clips=2, hostile=False)
     world.blink.faults.add(Fault(endpoint="clip", kind="json", times=2))
+    assert world.sync().exit_code == 0
+    world.expect_complete()
+
+
+NEVER = [
+    Fault(endpoint="clip", kind="status", status=401),
+    Fault(endpoint="clip", kind="status", status=403),
+    Fault(endpoint="clip", kind="status", status=426),
+    Fault(endpoint="clip", kind="status", status=500),
+    Fault(endpoint="clip", kind="truncate"),
+]
+
+
+def never(world: World, fault: Fault, *, oldest: int) -> list[str]:
+    """Let the fault happen, always, to that many of the oldest clips; their ids."""
+    keys = [
+        row["origin_key"]
+        for row in world.rows(
+            "SELECT origin_key FROM clips_view JOIN clips USING (id) WHERE status = 'waiting' "
+            "ORDER BY clips.created_at LIMIT ?",
+            oldest,
+        )
+    ]
+    world.blink.faults.add(replace(fault, match=f"/({'|'.join(keys)})[.]mp4"))
+    return keys
+
+
+@pytest.mark.parametrize("fault", NEVER, ids=lambda fault: str(fault.status or fault.kind))
+def test_one_clip_that_never_comes_stops_nothing(make_world: MakeWorld, fault: Fault) -> None:
+    """A clip that Blink always refuses waits, with the reason and a handful of tries; the others come."""
+    world = make_world(clips=20, page_limit=100, hostile=False)
+    world.sync(limit=0)
+    (key,) = never(world, fault, oldest=1)
+    summary = world.sync()
+    assert (summary.exit_code, summary.fetched) == (3, 19)
+    assert world.clip(key)["attempts"] == 1
+    assert world.clip(key)["last_error"]
+    assert len([path for path in clips_fetched(world) if key in path]) <= 6
+    world.expect_sums()
+
+
+@pytest.mark.parametrize("fault", NEVER, ids=lambda fault: str(fault.status or fault.kind))
+def test_clips_that_never_come_do_not_keep_the_others_waiting(make_world: MakeWorld, fault: Fault) -> None:
+    """Eight such clips at the head of the queue: five in a row end the run, and the next run begins with
+    those that have not failed yet."""
+    world = make_world(clips=40, page_limit=100, hostile=False)
+    world.sync(limit=0)
+    keys = never(world, fault, oldest=8)
+    for _ in range(3):
+        world.sync()
+    waiting = {row["clip"] for row in world.rows("SELECT clip FROM clips_view WHERE status = 'waiting'")}
+    assert waiting - {row["origin_key"] for row in world.rows("SELECT * FROM clips WHERE partial")} == {*keys}
+    world.expect_sums()
+
+
+def test_a_host_that_there_cannot_be_is_that_clips_failure(world: World) -> None:
+    """A `media` at a host that is no name in any alphabet: that clip waits, the others are archived."""
+    victim = world.blink.cloud.live_clips()[3]
+    item = world.blink.cloud.item(victim) | {"media": "https://xn--a.example/c.mp4"}
+    world.blink.cloud.replace_item(victim, item)
+    summary = world.sync()
+    assert (summary.exit_code, summary.fetched) == (3, 11)
+    assert "host" in world.clip(victim)["last_error"]
+
+
+def test_thumbnails_that_do_not_come_hold_up_no_clip(make_world: MakeWorld) -> None:
+    """After five thumbnails in a row that failed, a run asks for no more of them, and fetches the clips."""
+    world = make_world(clips=30, page_limit=100, hostile=False)
+    world.blink.faults.add(Fault(endpoint="thumbnail", kind="status", status=403))
+    summary = world.sync()
+    assert (summary.exit_code, summary.fetched) == (3, 30)
+    asked = {r.path for r in world.blink.requests if r.endpoint == "thumbnail"}
+    assert len(asked) <= 5 + 6
+    world.blink.faults.clear()
     assert world.sync().exit_code == 0
     world.expect_complete()

@@ -140,3 +140,57 @@ def test_a_thumbnail_that_failed_is_fetched_later(world: World) -> None:
     summary = world.sync()
     assert (summary.exit_code, summary.thumbnails) == (0, 1)
     world.expect_complete()
+
+
+def test_an_old_404_is_no_witness(world: World) -> None:
+    """A 404 of an earlier run does not make a clip lost that a full walk happens not to list: it is asked
+    for again first."""
+    world.sync(limit=0)
+    victim = world.blink.cloud.live_clips()[0]
+    world.blink.faults.add(Fault(endpoint="clip", kind="status", status=404, match=f"/{victim}[.]"))
+    assert world.sync().exit_code == 3
+    world.blink.faults.clear()
+    item = world.blink.cloud.item(victim)
+    world.blink.cloud.replace_item(victim, world.blink.cloud.item(world.blink.cloud.live_clips()[1]))
+    assert world.sync(full=True, limit=0).account["gone"] == 0
+    world.blink.cloud.replace_item(victim, item)
+    assert world.sync().exit_code == 0
+    world.expect_complete()
+
+
+def test_what_expired_and_is_not_listed_is_gone_whatever_kept_it_from_coming(world: World) -> None:
+    """A clip whose address nothing is fetched from does not wait for ever: past its time, and not in a full
+    walk, it is gone."""
+    victim = world.blink.cloud.live_clips()[0]
+    item = world.blink.cloud.item(victim) | {"media": "http://203.0.113.9/x.mp4"}
+    world.blink.cloud.replace_item(victim, item)
+    assert world.sync().account["waiting"] == 2
+    world.clock.pass_by(days=100)
+    world.blink.cloud.expire_old()
+    world.blink.cloud.add_clip()
+    summary = world.sync()
+    assert summary.full_walk
+    assert world.clip(victim)["status"] == "gone"
+    assert world.sync().exit_code == 0
+
+
+def test_a_file_of_a_killed_run_is_kept_though_blink_has_the_clip_no_more(world: World) -> None:
+    """Killed between rename and commit, and gone at Blink before the next run: the clip is not lost, since
+    its file is here; it is kept as unproven, listed in SHA256SUMS, and reported."""
+    world.sync(limit=0)
+    victim, other = world.blink.cloud.live_clips()[:2]
+    for clip, whole in ((victim, True), (other, False)):
+        path = world.root / world.clip(clip)["path"]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(world.blink.cloud.clip_bytes(clip) if whole else b"half of something")
+        path.with_suffix(".jpg").write_bytes(world.blink.cloud.thumbnail_bytes(clip))
+        world.blink.cloud.delete_clip(clip)
+    summary = world.sync()
+    assert (summary.exit_code, summary.account["gone"]) == (3, 1)
+    row = world.clip(victim)
+    assert row["status"] == "archived"
+    assert "killed" in row["unproven"]
+    assert row["thumbnail_sha256"]
+    assert [clip for clip, _ in summary.unproven] == [str(victim)]
+    assert world.clip(other)["status"] == "gone"
+    assert world.run("verify").returncode == 0

@@ -44,13 +44,16 @@ def test_throttling_without_a_time_backs_off_and_gives_up_politely(world: World,
 
 
 def test_a_long_retry_after_ends_the_run(world: World) -> None:
-    """Told to come back in two hours, the run ends at once with exit 5 and says when."""
-    world.blink.faults.add(Fault(endpoint="clip", kind="status", status=429, retry_after=7200))
+    """Told to come back in two hours, the run ends at once with exit 5 and says when; what it archived
+    before stands alone in its folders."""
+    world.blink.faults.add(Fault(endpoint="clip", kind="status", status=429, retry_after=7200, after=8))
     began = world.clock.now()
-    summary = world.sync()
-    assert summary.exit_code == 5
+    summary = world.sync(workers=2)
+    assert (summary.exit_code, summary.fetched) == (5, 8)
     assert world.clock.now() - began < timedelta(minutes=5)
     assert summary.stopped
+    world.expect_sums()
+    assert not world.rows("SELECT * FROM dirty_days")
 
 
 def test_five_transport_failures_in_a_row_stop_the_run(make_world: MakeWorld) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
@@ -156,3 +157,51 @@ def test_a_list_that_repeats_itself_is_an_error_and_not_a_loop(make_world: MakeW
     assert summary.exit_code == 5
     assert "repeats itself" in (summary.stopped or "") + " ".join(summary.warnings)
     assert since(world) is None
+
+
+def test_an_empty_first_run_moves_nothing(world: World) -> None:
+    """A false empty list at the very first run: the watermark stays unset, and the next run sees all."""
+    world.blink.faults.add(Fault(endpoint="media_changed", kind="empty_list", times=1))
+    assert world.sync().exit_code == 0
+    assert since(world) is None
+    summary = world.sync()
+    assert summary.full_walk
+    world.expect_complete()
+
+
+def test_an_empty_page_after_a_full_one_is_looked_at_twice(make_world: MakeWorld) -> None:
+    """One false empty page in the middle of the list hides nothing: it is asked for once more."""
+    world = make_world(page_limit=4)
+    world.blink.faults.add(Fault(endpoint="media_changed", kind="empty_list", match="page=3$", times=1))
+    world.sync()
+    assert since(world) is not None
+    world.expect_complete()
+
+
+def test_pages_that_go_in_circles_end_the_walk(make_world: MakeWorld) -> None:
+    """A list whose pages repeat by turns is an error (exit 5) and no loop."""
+    world = make_world(page_limit=100)
+
+    def page(number: int) -> dict[str, Any]:
+        item = {"id": number, "created_at": "2026-11-01T00:00:00Z", "media": f"/{number}.mp4"}
+        return {"limit": 1, "purge_id": 0, "media": [item]}
+
+    world.blink.faults.add(
+        Fault(endpoint="media_changed", kind="json", body=page(1), match="page=[0-9]*[13579]$")
+    )
+    world.blink.faults.add(
+        Fault(endpoint="media_changed", kind="json", body=page(2), match="page=[0-9]*[02468]$")
+    )
+    summary = world.sync(limit=0)
+    assert (summary.exit_code, summary.pages) == (5, 4)
+    assert since(world) is None
+
+
+@pytest.mark.parametrize("days", [10**10, 2**62, -1, 0, "x", None])
+def test_an_absurd_retention_is_none(world: World, days: Any) -> None:
+    """`auto_delete_days` of ten million years, or less than one, is taken as unsaid."""
+    home = {"account": {"id": 1100001}, "networks": [], "video_stats": {"auto_delete_days": days}}
+    world.blink.faults.add(Fault(endpoint="homescreen", kind="json", body=home))
+    for _ in range(2):
+        assert world.sync().exit_code == 0
+    assert world.rows("SELECT auto_delete_days FROM accounts") == [{"auto_delete_days": None}]

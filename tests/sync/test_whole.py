@@ -128,7 +128,9 @@ def test_a_partial_clip_waits_ten_minutes_and_is_then_fetched(make_world: MakeWo
     world.blink.cloud.finish_partial(int(row["origin_key"]))
     world.blink.faults.add(Fault(endpoint="media_changed", kind="status", status=500))
     world.clock.pass_by(minutes=10)
-    assert world.sync().fetched == 1
+    summary = world.sync()
+    assert summary.fetched == 1
+    assert summary.unproven == [(row["origin_key"], "Blink never listed it as whole")]
     world.blink.faults.clear()
     world.sync()
     world.expect_complete()
