@@ -120,7 +120,6 @@ class Homescreen:
     """The whole system at once (protocol.md 3).
 
     ``auto_delete_days`` is after how many days Blink deletes cloud clips, None if unsaid.
-    ``server_time`` as in `MediaPage`.
     """
 
     account_id: int | None
@@ -128,7 +127,6 @@ class Homescreen:
     sync_modules: tuple[SyncModule, ...]
     cameras: tuple[Camera, ...]
     auto_delete_days: int | None
-    server_time: datetime | None
     raw: Json = field(repr=False)
 
 

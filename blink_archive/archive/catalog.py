@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import sqlite_utils
 
@@ -79,17 +80,16 @@ def catalog_errors(path: Path | str) -> Iterator[None]:
 class Catalog:
     """One open catalog. ``db`` is for the modules of this room; others call their functions."""
 
-    def __init__(self, connection: sqlite3.Connection, *, path: Path | str, writable: bool) -> None:
+    def __init__(self, connection: sqlite3.Connection, *, path: Path | str) -> None:
         connection.isolation_level = None  # transactions are begun and ended by `transaction` alone
         self.path = path
-        self.writable = writable
         self.db = sqlite_utils.Database(connection, recursive_triggers=False, execute_plugins=False)
 
     @classmethod
     def create(cls, path: Path, *, uuid: str, account_id: int, now: datetime) -> Catalog:
         """A new catalog with its one ``archive`` row, where `is_blank` says that there is none yet."""
         with catalog_errors(path):
-            catalog = cls(_connect(path, mode="rwc"), path=path, writable=True)
+            catalog = cls(_connect(path, mode="rwc"), path=path)
             catalog._set_pragmas()
             catalog._fill(uuid=uuid, account_id=account_id, now=now)
             return catalog
@@ -107,7 +107,7 @@ class Catalog:
     @classmethod
     def scratch(cls, *, account_id: int, now: datetime) -> Catalog:
         """An empty catalog in a temporary file of SQLite's own, for a dry run; gone when closed."""
-        catalog = cls(sqlite3.connect("", check_same_thread=False), path="(scratch)", writable=True)
+        catalog = cls(sqlite3.connect("", check_same_thread=False), path="(scratch)")
         catalog._fill(uuid="", account_id=account_id, now=now)
         return catalog
 
@@ -116,7 +116,7 @@ class Catalog:
         """Open for writing. Raises `CatalogMissing`, `NewerFormat`, `ArchiveError`, `StorageError`."""
         _check_exists(path)
         with catalog_errors(path):
-            catalog = cls(_connect(path, mode="rw"), path=path, writable=True)
+            catalog = cls(_connect(path, mode="rw"), path=path)
             catalog._check_format()
             catalog._set_pragmas()
             return catalog
@@ -124,23 +124,23 @@ class Catalog:
     @classmethod
     def read(cls, path: Path) -> Catalog:
         """Open for reading: read-write with ``query_only`` (so that a crash's hot journal can be
-        rolled back), or really read-only on a disk that is."""
+        rolled back); SQLite itself makes that read-only on a disk that is."""
         _check_exists(path)
         with catalog_errors(path):
-            try:
-                catalog = cls(_connect(path, mode="rw", wait=READER_WAITS), path=path, writable=False)
-                catalog.db.execute("PRAGMA query_only = ON")
-                catalog._check_format()
-            except sqlite3.OperationalError:
-                catalog = cls(_connect(path, mode="ro", wait=READER_WAITS), path=path, writable=False)
-                catalog._check_format()
+            catalog = cls(_connect(path, mode="rw", wait=READER_WAITS), path=path)
+            catalog.db.execute("PRAGMA query_only = ON")
+            catalog._check_format()
             return catalog
 
     def copy(self) -> Catalog:
         """A temporary copy to try things on, as `scratch`."""
         connection = sqlite3.connect("", check_same_thread=False)
-        self.db.conn.backup(connection)
-        return Catalog(connection, path="(scratch)", writable=True)
+        with catalog_errors(self.path):
+            self.db.execute("BEGIN")
+            self.value("SELECT count(*) FROM sqlite_schema")  # waits for a writer; `backup` would for ever
+            self.db.conn.backup(connection)
+            self.db.execute("COMMIT")
+        return Catalog(connection, path="(scratch)")
 
     def close(self) -> None:
         """Close the connection."""
@@ -255,10 +255,10 @@ class Catalog:
 
 
 def _connect(path: Path, *, mode: str, wait: float = WRITER_WAITS) -> sqlite3.Connection:
-    # One thread at a time uses a connection; the fetch pass commits from a thread of its own.
-    return sqlite3.connect(
-        f"{path.absolute().as_uri()}?mode={mode}", uri=True, timeout=wait, check_same_thread=False
-    )
+    # One thread at a time uses a connection; a sync does so from a thread of its own. The authority in the
+    # URI is left empty: `as_uri` puts the server of a Windows share there, which SQLite refuses.
+    uri = f"file:///{quote(path.absolute().as_posix().removeprefix('/'), safe='/:')}?mode={mode}"
+    return sqlite3.connect(uri, uri=True, timeout=wait, check_same_thread=False)
 
 
 def _check_exists(path: Path) -> None:

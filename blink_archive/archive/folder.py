@@ -47,8 +47,8 @@ class Archive:
         """The catalog, proven to be this folder's. Raises `ArchiveError` and its kin."""
         catalog = Catalog.open(self.catalog_path) if write else Catalog.read(self.catalog_path)
         try:
-            found = catalog.value("SELECT uuid FROM archive")
-            if found != self.marker.uuid:
+            found = catalog.rows("SELECT uuid, account_id FROM archive")
+            if found != [{"uuid": self.marker.uuid, "account_id": self.marker.account_id}]:
                 raise ArchiveError(
                     f"The catalog {self.catalog_path} belongs to another archive than {self.root}. "
                     "Check --archive and --catalog; nothing was changed."
@@ -76,7 +76,10 @@ class Archive:
 
     def is_locked(self) -> bool:
         """Whether a run holds the archive at this moment; never on a disk that cannot be written to."""
-        lock = FileLock(f"{self.catalog_path}.lock")
+        file = Path(f"{self.catalog_path}.lock")
+        if not file.exists():  # a reader must not make it: it may be another user's
+            return False
+        lock = FileLock(file)
         try:
             lock.acquire(timeout=0)
         except Timeout:
@@ -120,20 +123,25 @@ def create_archive(
         archive = open_archive(root, catalog_path)
         archive.check_account(account_id)
         return archive, False
-    with storage_errors(f"make the folder {root}"):
-        root.mkdir(parents=True, exist_ok=True)
-    if Catalog.is_blank(catalog_path):
-        with storage_errors(f"make the folder {catalog_path.parent}"):
-            catalog_path.parent.mkdir(parents=True, exist_ok=True)
-        Catalog.create(catalog_path, uuid=uuid, account_id=account_id, now=now).close()
-    else:
-        uuid = _unused_catalog(root, catalog_path, account_id=account_id)
-    archive = Archive(root, catalog_path, Marker(uuid=uuid, account_id=account_id))
-    with archive.lock():
+    _make_folder(catalog_path.parent)
+    with Archive(root, catalog_path, Marker(uuid=uuid, account_id=account_id)).lock():
+        if is_archive(root):  # made by another `init` at the same time
+            return open_archive(root, catalog_path), False
+        if Catalog.is_blank(catalog_path):
+            Catalog.create(catalog_path, uuid=uuid, account_id=account_id, now=now).close()
+        else:
+            uuid = _unused_catalog(root, catalog_path, account_id=account_id)
+        _make_folder(root)
+        archive = Archive(root, catalog_path, Marker(uuid=uuid, account_id=account_id))
         store = archive.store
         store.empty_incoming()
         store.write_text(layout.MARKER, json.dumps(asdict(archive.marker), indent=1) + "\n")
     return archive, True
+
+
+def _make_folder(folder: Path) -> None:
+    with storage_errors(f"make the folder {folder}"):
+        folder.mkdir(parents=True, exist_ok=True)
 
 
 def is_archive(root: Path) -> bool:

@@ -43,6 +43,7 @@ class Tokens:
         self._addresses = addresses
         self._now = now
         self._renewal: asyncio.Task[None] | None = None
+        self._exchanging = False
 
     async def current(self) -> str:
         """The access token; renewed first if it lives for less than a minute.
@@ -64,8 +65,10 @@ class Tokens:
         return self.session.access_token
 
     async def settle(self) -> None:
-        """Waits until a renewal under way has been answered and stored."""
+        """Ends a renewal that has not been sent; waits until one that has is answered and stored."""
         if self._renewal is not None:
+            if not self._exchanging:
+                self._renewal.cancel()
             await asyncio.wait({self._renewal})
 
     async def learn(self, *, client_id: int | None, user_id: int | None) -> None:
@@ -97,7 +100,12 @@ class Tokens:
         async with self._state.locked():
             stored = self._stored()
             if stored.access_token == refused or self._is_ending(stored):
-                stored = await self._exchanged(stored)
+                save_session(self._state, stored)  # a full disk has to show before the old token is spent
+                self._exchanging = True
+                try:
+                    stored = await self._exchanged(stored)
+                finally:
+                    self._exchanging = False
                 save_session(self._state, stored)
             self.session = stored
 

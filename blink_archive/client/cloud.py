@@ -11,7 +11,7 @@ from typing import Literal, Self
 
 import httpx
 
-from ..errors import CommandFailed, UnexpectedAnswer, UsageError, WrongAccount
+from ..errors import CommandFailed, UnexpectedAnswer, UsageError
 from ..model import Command, Homescreen, MediaPage, Network
 from ..protocol.answers import http_date
 from ..protocol.endpoints import CODE_COMMAND_SUCCEEDED, CODE_MEDIA_DELETED, MAX_DELETE
@@ -46,7 +46,6 @@ class Cloud:
         *,
         api_url: str | None = None,
         oauth_url: str | None = None,
-        account: int | None = None,
         connections: int = 8,
         pacing: Pacing | None = None,
         now: Clock = utc_now,
@@ -54,17 +53,11 @@ class Cloud:
     ) -> Cloud:
         """The cloud of the session stored in ``state``; nothing is asked yet.
 
-        ``account`` is the account id that it has to be, if that matters: WrongAccount otherwise.
         Raises UsageError for overrides that cannot be used, NotSignedIn without a session made
         against these addresses, StateError for a damaged file.
         """
         addresses = Addresses.chosen(api_url=api_url, oauth_url=oauth_url)
         session = load_session(state, addresses=addresses)
-        if account is not None and session.account_id != account:
-            raise WrongAccount(
-                f"The archive belongs to account {account}, but account {session.account_id} is signed in. "
-                "Name the other account's archive with --archive, or its session with --state-dir."
-            )
         client = http_client(addresses, connections=connections, transport=transport)
         tokens = Tokens(state, session, client=client, addresses=addresses, now=now)
         wire = Wire(client, tokens, addresses=addresses, pacing=pacing or Pacing(), now=now)
@@ -92,7 +85,7 @@ class Cloud:
     async def homescreen(self) -> Homescreen:
         """The whole system at once (protocol.md 3)."""
         answer = await self._wire.get("homescreen", what="the homescreen", account=self.account_id)
-        screen = parse_homescreen(answer.value, server_time=http_date(answer.headers.get("Date")))
+        screen = parse_homescreen(answer.value)
         client_id = integer(answer.headers.get("Client-Id"))
         user_id = integer(answer.headers.get("User-Id"))
         if self.session.client_id is None and client_id is not None:

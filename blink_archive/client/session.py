@@ -106,11 +106,15 @@ def load_session(state: StateDir, *, addresses: Addresses) -> Session:
         raise damaged(state.path / SESSION)
     if (session.api_url, session.oauth_url) != (addresses.api_url, addresses.oauth_url):
         raise NotSignedIn(
-            f"The session in {state.path} was made against {session.api_url or 'Blink itself'}, not "
-            f"{addresses.api_url or 'Blink itself'}, and is not sent elsewhere. Run `blink-archive login`, "
-            "or use another --state-dir."
+            f"The session in {state.path} was made against {_where(session)}, not {_where(addresses)}, and "
+            "is not sent elsewhere. Run `blink-archive login`, or use another --state-dir."
         )
     return session
+
+
+def _where(place: Session | Addresses) -> str:
+    """The addresses that a session belongs to, in words."""
+    return " and ".join(url or "Blink itself" for url in dict.fromkeys((place.api_url, place.oauth_url)))
 
 
 def save_session(state: StateDir, session: Session) -> None:

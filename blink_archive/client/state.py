@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from ..errors import StateError
+from ..errors import StateError, StorageError
 
 LARGEST_FILE = 1024 * 1024
 LOCK_WAIT = 120.0
@@ -26,7 +26,8 @@ _NO_WAIT: int = getattr(os, "O_NONBLOCK", 0)  # opening a FIFO put there must no
 class StateDir:
     """A directory of mode 0700 whose files have 0600; made when something is first written.
 
-    Every method raises StateError, naming the path, for what cannot be used.
+    Every method raises StateError, naming the path, for what cannot be used, and StorageError where
+    the disk is full, read-only or failing.
     """
 
     def __init__(self, path: Path) -> None:
@@ -160,9 +161,15 @@ def _tighten(descriptor: int, path: Path, *, is_kind: Any) -> None:
         os.fchmod(descriptor, stat.S_IMODE(facts.st_mode) & 0o700)
 
 
-def _unusable(path: Path, error: OSError) -> StateError:
-    if error.errno == errno.ELOOP:
-        return StateError(f"{path} is a symbolic link, which is not followed here. Remove it.")
+def _unusable(path: Path, error: OSError) -> StateError | StorageError:
+    match error.errno:
+        case errno.ELOOP:
+            return StateError(f"{path} is a symbolic link, which is not followed here. Remove it.")
+        case errno.ENOSPC | errno.EDQUOT | errno.EROFS | errno.EIO:
+            return StorageError(
+                f"{path} cannot be written: {error.strerror}. Free some space or check the disk; the sign-in "
+                "is as it was."
+            )
     return StateError(
         f"{path} cannot be used: {error.strerror or error}. Check it, or choose another --state-dir."
     )

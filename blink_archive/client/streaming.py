@@ -23,13 +23,12 @@ _HEADERS = {"Accept": "*/*", "Accept-Encoding": "identity"}
 
 @dataclass(frozen=True, slots=True)
 class MediaStream:
-    """``length`` in bytes as the server said it, None where it did not; ``content_type`` as sent.
+    """``length`` in bytes as the server said it, None where it did not.
 
     ``chunks`` can be walked once; it raises NetworkError where the bytes end before ``length``.
     """
 
     length: int | None
-    content_type: str
     chunks: AsyncIterator[bytes]
 
 
@@ -50,11 +49,7 @@ async def media_stream(wire: Wire, path: str, *, what: str) -> AsyncIterator[Med
             length = await _checked_length(wire, response, what=what)
             chunks = _chunks(response, length=length, what=what)
             try:
-                yield MediaStream(
-                    length=length,
-                    content_type=response.headers.get("Content-Type", ""),
-                    chunks=chunks,
-                )
+                yield MediaStream(length=length, chunks=chunks)
             finally:
                 await chunks.aclose()
             return

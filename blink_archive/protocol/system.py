@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
 
 from ..errors import UnexpectedAnswer
 from ..model import Camera, Command, Family, Homescreen, Json, Network, SyncModule
@@ -17,7 +16,7 @@ _FAMILIES: tuple[tuple[str, Family], ...] = (
 )
 
 
-def parse_homescreen(value: object, *, server_time: datetime | None) -> Homescreen:
+def parse_homescreen(value: object) -> Homescreen:
     """The whole system; entries without an id are left out (``raw`` keeps them).
 
     Raises UnexpectedAnswer for what has neither account nor networks nor cameras.
@@ -35,7 +34,6 @@ def parse_homescreen(value: object, *, server_time: datetime | None) -> Homescre
             for number, raw in _entries(answer, name)
         ),
         auto_delete_days=_days(_object(answer, "video_stats").get("auto_delete_days")),
-        server_time=server_time,
         raw=answer,
     )
 

@@ -60,7 +60,6 @@ def make_home(*cameras: tuple[int, str], days: int | None = 60) -> Homescreen:
             for number, name in cameras
         ),
         auto_delete_days=days,
-        server_time=NOW,
         raw={},
     )
 

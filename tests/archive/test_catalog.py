@@ -34,7 +34,7 @@ import sys
 from pathlib import Path
 from blink_archive.archive import catalog
 connection = catalog._connect(Path(sys.argv[1]), mode="rwc")
-made = catalog.Catalog(connection, path=sys.argv[1], writable=True)
+made = catalog.Catalog(connection, path=sys.argv[1])
 made._set_pragmas()
 made.db.execute("PRAGMA cache_size = 1")
 with made.transaction():

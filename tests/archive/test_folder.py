@@ -237,3 +237,60 @@ def test_read_only_archive_is_not_locked(locked_down: Path) -> None:
     (locked_down / "catalog.db.lock").unlink(missing_ok=True)
     locked_down.chmod(0o555)
     assert not archive.is_locked()
+
+
+INIT = """
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import uuid4
+from blink_archive.archive.folder import create_archive
+root = Path(sys.argv[1])
+print("ready", flush=True)
+sys.stdin.readline()
+archive, _ = create_archive(root, root / "catalog.db", account_id=1, uuid=str(uuid4()), now=datetime.now(UTC))
+archive.open_catalog().close()
+print(archive.marker.uuid)
+"""
+
+
+def test_two_inits_at_once_make_one_archive(tmp_path: Path) -> None:
+    """Started at the same moment, both end with the same archive, or one is told that it is busy."""
+    children = [
+        subprocess.Popen(
+            [sys.executable, "-c", INIT, str(tmp_path / "new")],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(3)
+    ]
+    for child in children:
+        assert child.stdout
+        child.stdout.readline()
+    for child in children:
+        assert child.stdin
+        child.stdin.write("go\n")
+        child.stdin.flush()
+    made = set()
+    for child in children:
+        out, err = child.communicate(timeout=60)
+        assert child.returncode == 0 or "ArchiveBusy" in err, err
+        made |= {out} - {""}
+    assert len(made) == 1
+
+
+def test_looking_makes_no_lock_file(archive: Archive) -> None:
+    """A reader, perhaps as another user, leaves no lock file that a run could not open."""
+    lock = Path(f"{archive.catalog_path}.lock")
+    lock.unlink(missing_ok=True)
+    assert not archive.is_locked()
+    assert not lock.exists()
+
+
+def test_a_catalog_of_another_account_is_refused(archive: Archive) -> None:
+    """A marker that was changed to another account does not open this catalog."""
+    write_marker(archive, account_id=42)
+    with pytest.raises(ArchiveError, match="another archive"):
+        reopen(archive).open_catalog()

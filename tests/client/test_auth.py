@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+import time
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -180,6 +183,45 @@ def test_a_cancelled_request_does_not_lose_the_new_tokens(tmp_path: Path) -> Non
             go_on.set()
 
     asyncio.run(main())
+    assert stored(state) == ("access-1", "refresh-1")
+
+
+def test_a_refresh_that_waits_for_another_process_is_given_up_at_once(tmp_path: Path) -> None:
+    """Ctrl-C while another process holds the lock: nothing was sent, so nothing is waited for."""
+    state = signed_in(tmp_path, expires_at=NOW)
+    blink = FakeBlink()
+
+    async def main() -> None:
+        async with state.locked(), cloud(StateDir(state.path), blink) as asked:
+            task = asyncio.create_task(asked.homescreen())
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+    began = time.monotonic()
+    asyncio.run(main())
+    assert time.monotonic() - began < 5
+    assert blink.requests == []
+    assert stored(state) == ("access-0", "refresh-0")
+
+
+class FullDisk(StateDir):
+    """A state directory that nothing can be written to."""
+
+    def write(self, name: str, value: Mapping[str, Any]) -> None:
+        raise errors.StorageError(f"{self.path / name} cannot be written: the disk is full.")
+
+
+def test_a_full_disk_spends_no_refresh_token(tmp_path: Path) -> None:
+    """Where the new pair could not be stored, the old one is not exchanged."""
+    state = signed_in(tmp_path, expires_at=NOW)
+    blink = FakeBlink()
+    with pytest.raises(errors.StorageError):
+        asyncio.run(ask(FullDisk(state.path), blink))
+    assert blink.requests == []
+    asyncio.run(ask(state, blink))
     assert stored(state) == ("access-1", "refresh-1")
 
 

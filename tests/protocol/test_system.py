@@ -18,7 +18,7 @@ from .test_media import JSON
 
 def test_the_homescreen_is_read() -> None:
     """Networks, modules and the three families of cameras, with what Blink keeps for how long."""
-    screen = parse_homescreen(SAMPLES["homescreen"], server_time=None)
+    screen = parse_homescreen(SAMPLES["homescreen"])
     assert screen.account_id == 1100001
     assert screen.auto_delete_days == 60
     assert [(n.id, n.name, n.time_zone, n.armed) for n in screen.networks] == [
@@ -43,12 +43,12 @@ def test_a_damaged_homescreen_is_still_a_homescreen(data: st.DataObject) -> None
     for entry in (*screen["cameras"], *screen["networks"], *screen["sync_modules"], screen):
         for name in data.draw(st.lists(st.sampled_from(sorted(entry)), max_size=3)):
             entry[name] = data.draw(JSON)
-    assert parse_homescreen(screen, server_time=None).raw is screen
+    assert parse_homescreen(screen).raw is screen
 
 
 def test_an_entry_without_an_id_is_left_out_and_kept_in_raw() -> None:
     """It cannot be a row, but nothing is thrown away."""
-    screen = parse_homescreen({"cameras": [{"name": "x"}, None, {"id": "5"}]}, server_time=None)
+    screen = parse_homescreen({"cameras": [{"name": "x"}, None, {"id": "5"}]})
     assert [camera.id for camera in screen.cameras] == [5]
     assert len(screen.raw["cameras"]) == 3
 
@@ -57,7 +57,7 @@ def test_an_entry_without_an_id_is_left_out_and_kept_in_raw() -> None:
 def test_what_is_no_homescreen_raises(value: object) -> None:
     """An empty system would look like one whose cameras are gone."""
     with pytest.raises(UnexpectedAnswer):
-        parse_homescreen(value, server_time=None)
+        parse_homescreen(value)
 
 
 def test_networks_are_read() -> None:
