@@ -21,6 +21,7 @@ from ..errors import (
     BlinkError,
     Interrupted,
     NetworkError,
+    ServerError,
     SignInError,
     Throttled,
     UpdateRequired,
@@ -219,9 +220,9 @@ class _Run:
         """The homescreen and the walk. Raises what leaves nothing for the fetch to try."""
         try:
             home = await self.blink.homescreen()
-        except (SignInError, NetworkError, Throttled, UpdateRequired):
-            raise
         except BlinkError as error:
+            if _concerns_the_fetch(error):
+                raise
             self._warn(f"{error} Names and time zones of cameras are those of the last run.", error)
         else:
             record = partial(feed.record_homescreen, self.catalog, home, now=self.time.now())
@@ -230,11 +231,10 @@ class _Run:
         await discover(
             self.catalog, self.blink, walk, aside=self.aside, time=self.time, progress=self.progress
         )
-        match walk.error:
-            case NetworkError() | Throttled() | UpdateRequired():
+        if walk.error is not None:
+            if _concerns_the_fetch(walk.error):
                 raise walk.error
-            case BlinkError():
-                self._warn(f"The walk through Blink's list of clips broke off: {walk.error}", walk.error)
+            self._warn(f"The walk through Blink's list of clips broke off: {walk.error}", walk.error)
 
     async def _settle(self) -> None:
         """After the fetch, however it ended: who is lost, whose file is here all the same, and the days."""
@@ -327,6 +327,18 @@ class _Run:
         except BlinkArchiveError:
             return Filter()
         return self.options.wanted
+
+
+def _concerns_the_fetch(error: BlinkError) -> bool:
+    """Whether trouble with the walk means that nothing is to be fetched either: no network, an update that
+    Blink demands, or a time that it named to come back at."""
+    match error:
+        case NetworkError() | UpdateRequired():
+            return True
+        case Throttled(until=until) | ServerError(until=until):
+            return until is not None
+        case _:
+            return False
 
 
 def exit_code(codes: set[int]) -> int:

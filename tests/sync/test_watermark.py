@@ -63,13 +63,32 @@ def test_a_walk_that_breaks_off_does_not_move_it(make_world: MakeWorld, kind: st
     world.expect_complete()
 
 
-def test_a_broken_walk_still_lets_the_queue_be_fetched(make_world: MakeWorld) -> None:
-    """Where the listing is out of order but the network is there, what waits is fetched."""
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(endpoint="media_changed", kind="html"),
+        Fault(endpoint="media_changed", kind="status", status=403),
+        Fault(endpoint="homescreen", kind="status", status=403),
+        Fault(endpoint="media_changed", kind="status", status=500),
+    ],
+    ids=lambda fault: f"{fault.endpoint} {fault.status or fault.kind}",
+)
+def test_a_broken_walk_still_lets_the_queue_be_fetched(make_world: MakeWorld, fault: Fault) -> None:
+    """Where the listing is out of order but the network is there, what waits is fetched (exit 5)."""
     world = make_world(page_limit=5)
     world.sync(limit=2)
-    world.blink.faults.add(Fault(endpoint="media_changed", kind="html"))
+    world.blink.faults.add(fault)
     summary = world.sync()
     assert (summary.exit_code, summary.fetched) == (5, 10)
+
+
+def test_a_walk_that_is_told_when_to_come_back_ends_the_run(make_world: MakeWorld) -> None:
+    """429 with Retry-After for the listing: nothing is fetched meanwhile either."""
+    world = make_world(page_limit=5)
+    world.sync(limit=2)
+    world.blink.faults.add(Fault(endpoint="media_changed", kind="status", status=429, retry_after=120))
+    summary = world.sync()
+    assert (summary.exit_code, summary.fetched) == (5, 0)
 
 
 def test_a_false_empty_list_does_not_move_it(world: World) -> None:
