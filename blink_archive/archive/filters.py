@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from typing import Any
 
 from dateutil import parser as dates
@@ -18,6 +18,10 @@ Moment = date | datetime  # a bare date is the clip's local day; a datetime (awa
 
 _BACK = re.compile(r"(\d{1,5})([hdw])", re.IGNORECASE)
 _HOURS = {"h": 1, "d": 24, "w": 168}
+# Where on earth a day begins first and ends last.
+_FIRST_ZONE, _LAST_ZONE = timezone(timedelta(hours=14)), timezone(timedelta(hours=-12))
+# Two dates that share no part, the day of the week included; no month is too short for their days.
+_FILLINGS = (datetime(2000, 1, 1, 0), datetime(2001, 2, 2, 1))  # noqa: DTZ001 - nor has the text a zone
 _ISO_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
@@ -26,7 +30,8 @@ class Filter:
     """What a command was asked to look at; an empty one matches every clip.
 
     ``since`` and ``until`` include the moment that they name. ``cameras`` and ``networks`` are names
-    or Blink's ids, ``sources`` triggers (``pir``, …); within each, any matches.
+    or Blink's ids, ``sources`` triggers (``pir``, …); within each, any matches. Raises `UsageError` for
+    a ``since`` that is later than ``until``, wherever the cameras are.
     """
 
     since: Moment | None = None
@@ -35,25 +40,48 @@ class Filter:
     networks: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        if self.since is None or self.until is None:
+            return
+        since, until = self.since, self.until
+        if isinstance(until, datetime) and not isinstance(since, datetime):
+            since = datetime.combine(since, time.min, _FIRST_ZONE)
+        elif isinstance(since, datetime) and not isinstance(until, datetime):
+            until = datetime.combine(until, time.max, _LAST_ZONE)
+        if since > until:
+            raise UsageError("--since is later than --until, so that no clip can match. Swap the two.")
+
 
 def parse_moment(text: str, *, now: datetime) -> Moment:
     """``2026-11-23`` is a day; ``2026-11-23 14:00`` an instant, in the machine's zone if it names no
-    offset; ``7d`` (or ``12h``, ``2w``) counts back from ``now``. Else `UsageError`."""
+    offset; ``14:00`` is today's; ``7d`` (or ``12h``, ``2w``) counts back from ``now``. Else `UsageError`."""
     text = text.strip()
     if back := _BACK.fullmatch(text):
         return now - timedelta(hours=int(back[1]) * _HOURS[back[2].lower()])
     try:
         if _ISO_DAY.fullmatch(text):
             return date.fromisoformat(text)
-        today = now.astimezone().replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
-        moment = dates.parse(text, default=today, tzinfos=_offset)  # what the text omits is today's
-        if not re.search(r"\d:\d|\dT\d", text):
-            return moment.date()
-        return moment.astimezone(UTC)  # a naive one is taken as the machine's time
+        moment, has_time = _parse(text, today=now.astimezone().date())
+        return moment.astimezone(UTC) if has_time else moment.date()  # naive: the machine's time
     except (ValueError, OverflowError) as error:
         raise UsageError(
-            f"{text!r} is no date. Write 2026-11-23, '2026-11-23 14:00', or 7d for seven days ago."
+            f"{text!r} is no date, or not all of one. Write 2026-11-23, '2026-11-23 14:00', or 7d for seven "
+            "days ago."
         ) from error
+
+
+def _parse(text: str, *, today: date) -> tuple[datetime, bool]:
+    """The moment that ``text`` names, and whether a time is part of it; `ValueError` for a date in part.
+
+    dateutil fills in what is not said. What two fillings do not change was said.
+    """
+    one, other = (dates.parse(text, default=filling, tzinfos=_offset) for filling in _FILLINGS)
+    has_time = one.hour == other.hour
+    if (one.date(), other.date()) == (_FILLINGS[0].date(), _FILLINGS[1].date()) and has_time:
+        return datetime.combine(today, one.timetz()), True
+    if one.date() != other.date() or (one.minute and not has_time):
+        raise ValueError(text)
+    return one, has_time
 
 
 def where(catalog: Catalog, wanted: Filter) -> tuple[str, dict[str, Any]]:

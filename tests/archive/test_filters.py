@@ -46,6 +46,12 @@ def matching(catalog: Catalog, wanted: Filter) -> list[str]:
         ("2026-11-23 14:00", datetime(2026, 11, 23, 5, tzinfo=UTC)),
         ("2026-11-23T14", datetime(2026, 11, 23, 5, tzinfo=UTC)),
         ("14:00", datetime(2026, 11, 24, 5, tzinfo=UTC)),
+        ("2pm", datetime(2026, 11, 24, 5, tzinfo=UTC)),
+        ("00:00", datetime(2026, 11, 23, 15, tzinfo=UTC)),
+        ("01:00", datetime(2026, 11, 23, 16, tzinfo=UTC)),
+        ("14:00+09:00", datetime(2026, 11, 24, 5, tzinfo=UTC)),
+        ("1 January 2000", date(2000, 1, 1)),
+        ("2 Feb 2001 01:00", datetime(2001, 2, 1, 16, tzinfo=UTC)),
         ("7d", NOW - timedelta(days=7)),
         ("12H", NOW - timedelta(hours=12)),
         ("2w", NOW - timedelta(weeks=2)),
@@ -75,11 +81,27 @@ def test_moment(text: str, expected: Moment) -> None:
         "0001-01-01T00:00+14:00",
         "9" * 400,
         "2026-11-23 14:00 EST",
+        "2026",
+        "2000",
+        "nov",
+        "5",
+        "1",
+        "2026-11",
+        "2026-02",
+        "23 nov",
+        "sat",
+        "friday",
+        "5 14:00",
+        "nov 14:00",
+        "sat 14:00",
+        "30min",
+        "2026-11-23 30min",
     ],
 )
 def test_no_moment(text: str) -> None:
-    """What means no date, or (a zone by its letters) several, is a usage error that shows what does."""
-    with pytest.raises(UsageError, match="7d for seven days ago"):
+    """What means no date, only a part of one, or (a zone by its letters) several, is a usage error that
+    shows what does: nothing is filled in but today for a bare time."""
+    with pytest.raises(UsageError, match="7d for seven"):
         parse_moment(text, now=NOW)
 
 
@@ -92,6 +114,29 @@ def test_any_text_is_a_moment_or_a_usage_error(text: str) -> None:
     except UsageError:
         return
     assert not isinstance(found, datetime) or found.tzinfo is not None
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "some"),
+    [
+        (date(2026, 11, 23), date(2026, 11, 23), True),
+        (date(2026, 11, 24), date(2026, 11, 23), False),
+        (NOW, NOW, True),
+        (NOW, NOW - timedelta(microseconds=1), False),
+        (date(2026, 11, 24), datetime(2026, 11, 23, 10, tzinfo=UTC), True),
+        (date(2026, 11, 24), datetime(2026, 11, 23, 9, 59, tzinfo=UTC), False),
+        (datetime(2026, 11, 24, 11, 59, tzinfo=UTC), date(2026, 11, 23), True),
+        (datetime(2026, 11, 24, 12, tzinfo=UTC), date(2026, 11, 23), False),
+        (date(1, 1, 1), date(9999, 12, 31), True),
+    ],
+)
+def test_since_after_until_is_a_usage_error(since: Moment, until: Moment, some: bool) -> None:
+    """A span that no clip of any zone can lie in is refused; one that some clip could lie in is not."""
+    if some:
+        assert Filter(since=since, until=until)
+        return
+    with pytest.raises(UsageError, match="later than --until"):
+        Filter(since=since, until=until)
 
 
 def test_days_are_the_clips_own(catalog: Catalog) -> None:
