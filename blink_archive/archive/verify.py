@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import posixpath
 import re
+import stat
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
+from itertools import groupby, islice
+from operator import itemgetter
 from pathlib import Path
 from typing import Literal
 
 from ..errors import StorageError
 from ..model import utc_text
-from .catalog import Catalog
+from . import layout
+from .catalog import Catalog, catalog_errors
 from .days import files
 from .layout import thumbnail_path
 from .store import hash_file
@@ -34,17 +39,18 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What `verify` found. ``other`` counts files that are not ours and are forgiven."""
+    """What `verify` found. ``other`` counts files that are not ours and are forgiven; ``days`` are those
+    (2026-11-23) whose ``SHA256SUMS`` or ``clips.json`` is among the findings."""
 
     checked: int
     bytes: int
     other: int
     findings: tuple[Finding, ...]
+    days: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class _File:
-    clip_id: int
     path: str
     sha256: str
 
@@ -53,21 +59,26 @@ def verify(
     catalog: Catalog,
     folder: Path,
     *,
-    choose: Callable[[], bool],
+    share: float | None = None,
+    start: float = 0.0,
     running: Callable[[], bool],
     progress: Callable[[int], None],
     workers: int | None = None,
 ) -> Report:
     """Re-read the files that the catalog says are in ``folder`` (the archive or a copy of it).
 
-    ``choose`` decides file by file whether it is read (a sample); ``running`` tells whether a sync is writing
-    at that moment, whose files are left alone; ``progress`` is told the bytes read. Raises
-    `ArchiveError` if the catalog cannot be read.
+    ``share`` (more than 0, up to 1) reads only so many of the files, evenly spread from a ``start`` (0 up
+    to 1, chosen at random), and leaves the days' own files out. ``running`` tells whether a sync is writing
+    at that moment, whose files are left alone; ``progress`` is told the bytes read. Raises `ArchiveError`
+    if the catalog cannot be read.
     """
     findings: list[Finding] = []
     checked = read = 0
-    with ThreadPoolExecutor(workers or os.cpu_count(), thread_name_prefix="verify") as pool:
-        wanted = (file for file in _files(catalog) if choose())
+    wanted = _files(catalog)
+    if share is not None:
+        wanted = _sample(wanted, step=min(1 / share, _count(catalog)), start=start)
+    pool = ThreadPoolExecutor(workers or os.cpu_count(), thread_name_prefix="verify")
+    try:
         while batch := list(islice(wanted, _BATCH)):
             for size, finding in pool.map(lambda file: _check(folder, file), batch):
                 checked += 1
@@ -75,8 +86,12 @@ def verify(
                 progress(size)
                 if finding:
                     findings.append(finding)
+    finally:
+        pool.shutdown(cancel_futures=True)  # after Ctrl-C, read no more than what was begun
     other, foreign = _strangers(catalog, folder, running=running)
-    return Report(checked, read, other, (*findings, *foreign))
+    days = {} if share is not None else _unlike_days(catalog, folder, running=running)
+    of_days = [finding for found in days.values() for finding in found]
+    return Report(checked, read, other, (*findings, *of_days, *foreign), tuple(days))
 
 
 def total_bytes(catalog: Catalog) -> int:
@@ -90,9 +105,13 @@ def total_bytes(catalog: Catalog) -> int:
 
 def record_verified(catalog: Catalog, report: Report, *, began: datetime) -> None:
     """After a whole `verify` of the archive itself, which ``began`` then: ``verified_at`` for every clip
-    without a finding. What a sync archived since may not have been read."""
-    bad = {finding.path for finding in report.findings}
+    without a finding, and the days with one become dirty, so that the next sync writes their files anew.
+    What a sync archived since may not have been read."""
+    bad = {finding.path for finding in report.findings if finding.kind != "foreign"}
     with catalog.transaction():
+        catalog.db.conn.executemany(
+            "INSERT OR IGNORE INTO dirty_days VALUES (?)", [(day,) for day in report.days]
+        )
         catalog.db.execute("CREATE TEMP TABLE bad (path TEXT PRIMARY KEY)")
         catalog.db.conn.executemany("INSERT INTO bad VALUES (?)", [(path,) for path in bad])
         catalog.db.execute(
@@ -117,19 +136,82 @@ def _files(catalog: Catalog) -> Iterator[_File]:
         last = rows[-1]["id"]
         for row in rows:
             for path, sha256 in files([row]):
-                yield _File(row["id"], path, sha256)
+                yield _File(path, sha256)
+
+
+def _count(catalog: Catalog) -> int:
+    """How many files `_files` tells."""
+    return int(
+        catalog.value(
+            "SELECT count(sha256) + count(CASE WHEN sha256 IS NOT NULL THEN thumbnail_sha256 END) "
+            "FROM clips WHERE local_removed_at IS NULL"
+        )
+    )
+
+
+def _sample(files: Iterator[_File], *, step: float, start: float) -> Iterator[_File]:
+    """Every ``step``-th file, from a place in the first step on; one at least, if the files fill a step."""
+    wanted = start * step
+    for number, file in enumerate(files, 1):
+        if number > wanted:
+            yield file
+            wanted += step
 
 
 def _check(folder: Path, file: _File) -> tuple[int, Finding | None]:
     path = folder / file.path
     try:
+        about = path.stat()
+        if not stat.S_ISREG(about.st_mode):  # opening a FIFO would wait for its writer, for ever
+            return 0, Finding("changed", file.path, "it is no plain file")
         if hash_file(path) == file.sha256:
-            return path.stat().st_size, None
+            return about.st_size, None
     except FileNotFoundError:
         return 0, Finding("missing", file.path, "the catalog has it, the folder has not")
     except OSError as error:
         return 0, Finding("changed", file.path, f"it cannot be read: {error.strerror}")
-    return path.stat().st_size, Finding("changed", file.path, "its bytes are not those that were archived")
+    return about.st_size, Finding("changed", file.path, "its bytes are not those that the catalog knows")
+
+
+def _unlike_days(catalog: Catalog, folder: Path, *, running: Callable[[], bool]) -> dict[str, list[Finding]]:
+    """The days whose own files are missing or do not say what the catalog says, with the findings."""
+    for _ in range(2):  # a sync that has ended meanwhile may have written them anew
+        found = {
+            day: findings
+            for day, expected in _sums(catalog).items()
+            if (findings := _check_day(folder, layout.day_folder(day), expected))
+        }
+        if not found or running():  # a sync writes them at its end
+            return {}
+    return found
+
+
+def _sums(catalog: Catalog) -> dict[str, str | None]:
+    """The SHA-256 that ``SHA256SUMS`` of each day has to have, None where there is nothing to list; without
+    the days that the next sync writes anyway."""
+    expected: dict[str, str | None] = {}
+    with catalog_errors(catalog.path):
+        rows = catalog.db.query(
+            "SELECT local_day, path, sha256, thumbnail_path, thumbnail_sha256, local_removed_at FROM clips "
+            "WHERE local_day NOT IN (SELECT local_day FROM dirty_days) ORDER BY local_day, created_at, id"
+        )
+        for day, clips in groupby(rows, key=itemgetter("local_day")):
+            folder = layout.day_folder(day)
+            lines = [f"{sha256}  {posixpath.relpath(path, folder)}\n" for path, sha256 in files(list(clips))]
+            expected[day] = hashlib.sha256("".join(lines).encode()).hexdigest() if lines else None
+    return expected
+
+
+def _check_day(folder: Path, day_folder: str, expected: str | None) -> list[Finding]:
+    findings = []
+    sums, clips = f"{day_folder}/{layout.SHA256SUMS}", f"{day_folder}/{layout.CLIPS_JSON}"
+    if expected:
+        findings.append(_check(folder, _File(sums, expected))[1])
+    elif os.path.lexists(folder / sums):
+        findings.append(Finding("changed", sums, "the catalog knows nothing that it could list"))
+    if not (folder / clips).is_file():
+        findings.append(Finding("missing", clips, "it tells of the day's clips without the catalog"))
+    return [finding for finding in findings if finding]
 
 
 def _strangers(catalog: Catalog, folder: Path, *, running: Callable[[], bool]) -> tuple[int, list[Finding]]:
@@ -178,5 +260,5 @@ def _tree(folder: Path) -> Iterable[str]:
         for parent, _, names in os.walk(year, onerror=fail):
             base = Path(parent).relative_to(folder).as_posix()
             for name in names:
-                if name not in {"SHA256SUMS", "clips.json"}:
+                if name not in {layout.SHA256SUMS, layout.CLIPS_JSON}:
                     yield f"{base}/{name}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from click.core import ParameterSource
 
+from ..errors import UsageError
+
 if TYPE_CHECKING:
     from ..archive.catalog import Catalog
     from ..archive.filters import Filter
@@ -21,7 +24,20 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_PATH = click.Path(path_type=Path)
+
+class NamedPath(click.Path):
+    """A path. An empty one would mean the current folder, which nobody meant who wrote ``"$UNSET"``."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not os.fspath(value):
+            self.fail("The path is empty. Name one, or leave the option away.", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+_PATH = NamedPath()
 
 
 @dataclass(slots=True)
@@ -43,13 +59,13 @@ class Globals:
 
     def root(self) -> Path:
         """The archive's folder."""
-        return (self.archive_dir or Path("~/blink-archive")).expanduser().absolute()
+        return _absolute(self.archive_dir or Path("~/blink-archive"), option="--archive")
 
     def catalog_path(self) -> Path:
         """The catalog's file."""
         from ..archive.layout import CATALOG
 
-        return self.catalog.expanduser().absolute() if self.catalog else self.root() / CATALOG
+        return _absolute(self.catalog, option="--catalog") if self.catalog else self.root() / CATALOG
 
     def archive(self) -> Archive:
         """The archive, which has to be there."""
@@ -66,10 +82,17 @@ class Globals:
         from ..client import StateDir
 
         if self.state_dir:
-            return StateDir(self.state_dir.expanduser().absolute())
+            return StateDir(_absolute(self.state_dir, option="--state-dir"))
         import platformdirs
 
-        return StateDir(Path(platformdirs.user_state_dir("blink-archive", appauthor=False)))
+        try:
+            path = platformdirs.user_state_dir("blink-archive", appauthor=False)
+        except RuntimeError:
+            raise UsageError(
+                "The sign-in is kept below ~/.local/state, and no home directory is known here. Set HOME, or "
+                "name another folder with --state-dir."
+            ) from None
+        return StateDir(_absolute(Path(path), option="--state-dir"))
 
     def cloud(self, *, connections: int = 8) -> Cloud:
         """The signed-in account's cloud; `NotSignedIn` where there is none."""
@@ -87,6 +110,22 @@ class Globals:
     def can_ask(self) -> bool:
         """Whether a person is there to answer."""
         return not self.no_input and sys.stdin.isatty()
+
+
+def _absolute(path: Path, *, option: str) -> Path:
+    """``path`` from the root on; `UsageError` where its ``~``, or the current folder, is not to be found."""
+    try:
+        return path.expanduser().absolute()
+    except RuntimeError:
+        raise UsageError(
+            f"{path} begins with a home directory that is not known here. Set HOME, or write out the whole "
+            f"path with {option}."
+        ) from None
+    except FileNotFoundError:
+        raise UsageError(
+            f"The current folder is gone, so that {path} leads nowhere. Change to another one, or write out "
+            f"the whole path with {option}."
+        ) from None
 
 
 pass_globals = click.make_pass_decorator(Globals, ensure=True)
@@ -181,16 +220,25 @@ def _log(given: Globals) -> None:
         to_stderr.setLevel(logging.DEBUG if given.verbose > 1 else logging.INFO)
         logger.addHandler(to_stderr)
     if given.log_file:
-        to_file = logging.FileHandler(given.log_file.expanduser(), encoding="utf-8")
-        logger.addHandler(to_file)
+        logger.addHandler(_log_file(_absolute(given.log_file, option="--log-file")))
     for handler in logger.handlers:
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
         install(handler)
     logger.setLevel(logging.DEBUG)
 
 
+def _log_file(path: Path) -> logging.Handler:
+    try:
+        return logging.FileHandler(path, encoding="utf-8", errors="backslashreplace")
+    except OSError as error:
+        raise UsageError(
+            f"The log {path} cannot be written: {error.strerror}. Make its folder, or name another file with "
+            "--log-file."
+        ) from error
+
+
 def filter_options(function: F) -> F:
-    """``--since`` and its kin; the command gets one ``wanted`` (a callable that makes the `Filter`)."""
+    """``--since`` and its kin: the command gets the five arguments of `make_filter` that are not ``now``."""
     for names, settings in reversed(
         (
             (
@@ -244,12 +292,13 @@ def make_filter(
     source: tuple[str, ...],
     now: datetime,
 ) -> Filter:
-    """The `Filter` of what `filter_options` took; `UsageError` for a date that is none."""
+    """The `Filter` of what `filter_options` took; `UsageError` for a date that is none, or a span of them
+    that is."""
     from ..archive.filters import Filter, parse_moment
 
     return Filter(
-        since=parse_moment(since, now=now) if since else None,
-        until=parse_moment(until, now=now) if until else None,
+        since=None if since is None else parse_moment(since, now=now),
+        until=None if until is None else parse_moment(until, now=now),
         cameras=camera,
         networks=network,
         sources=source,

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..errors import IntegrityError, StorageError, UsageError
-from .options import Globals, command
-from .output import bars_wanted, now, print_json, size
+from ..errors import ArchiveError, IntegrityError, StorageError, UsageError
+from .options import Globals, NamedPath, command
+from .output import bars_wanted, now, print_json, printable, size
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from ..archive.verify import Report
 
 _SHOWN = 20
+_KINDS = ("missing", "changed", "foreign")
 
 
 class _Share(click.ParamType[float]):
@@ -45,7 +47,7 @@ class _Share(click.ParamType[float]):
 )
 @click.option(
     "--against",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=NamedPath(),
     metavar="COPY",
     help="Verify a second copy of the folder instead.",
 )
@@ -53,7 +55,8 @@ def verify_command(given: Globals, *, sample: float | None, against: Path | None
     """Read every file back and compare it with the catalog.
 
     Exit code 7 if a file is missing, changed, or foreign (a clip or thumbnail that the catalog does
-    not know). A sync may run at the same time.
+    not know). The SHA256SUMS and clips.json of each day are looked at too, but not by --sample. A sync
+    may run at the same time.
     """
     from ..archive.verify import total_bytes, verify
 
@@ -70,20 +73,23 @@ def verify_command(given: Globals, *, sample: float | None, against: Path | None
             lambda progress: verify(
                 catalog,
                 folder,
-                choose=(lambda: random.random() < sample) if sample else (lambda: True),  # noqa: S311
+                share=sample,
+                start=random.random(),  # noqa: S311 - which files are read is no secret
                 running=archive.is_locked,
                 progress=progress,
             ),
         )
     finally:
         catalog.close()
-    if sample is None and against is None:
-        _record(given, archive, report, began=began)
     _tell(given, report, folder)
+    recorded = sample is None and against is None and _record(given, archive, report, began=began)
+    if report.findings:
+        raise IntegrityError(_verdict(report, folder, recorded=recorded))
 
 
-def _record(given: Globals, archive: Archive, report: Report, *, began: datetime) -> None:
-    """Keep the date of a whole verify. A read-only disk can be verified too, and keeps none."""
+def _record(given: Globals, archive: Archive, report: Report, *, began: datetime) -> bool:
+    """Keep the date of a whole verify; whether that was done. A disk that is read-only, or a catalog that
+    another program holds, can be verified too."""
     from ..archive.verify import record_verified
 
     try:
@@ -92,8 +98,10 @@ def _record(given: Globals, archive: Archive, report: Report, *, began: datetime
             record_verified(catalog, report, began=began)
         finally:
             catalog.close()
-    except StorageError as error:
+    except (ArchiveError, StorageError) as error:
         given.say(f"The date of this verification is not kept: {error}")
+        return False
+    return True
 
 
 def _with_bar(given: Globals, total: int, work: Any) -> Any:
@@ -108,9 +116,7 @@ def _with_bar(given: Globals, total: int, work: Any) -> Any:
 
 
 def _tell(given: Globals, report: Report, folder: Path) -> None:
-    kinds = {
-        kind: [f for f in report.findings if f.kind == kind] for kind in ("missing", "changed", "foreign")
-    }
+    """The findings and the figures, on stdout."""
     if given.json:
         print_json(
             {
@@ -119,23 +125,28 @@ def _tell(given: Globals, report: Report, folder: Path) -> None:
                 "bytes": report.bytes,
                 "other_files": report.other,
                 **{
-                    kind: [{"path": f.path, "detail": f.detail} for f in found]
-                    for kind, found in kinds.items()
+                    kind: [{"path": f.path, "detail": f.detail} for f in report.findings if f.kind == kind]
+                    for kind in _KINDS
                 },
             }
         )
-    else:
-        for finding in report.findings[:_SHOWN]:
-            click.echo(f"{finding.kind}: {finding.path} ({finding.detail})")
-        if len(report.findings) > _SHOWN:
-            click.echo(f"… and {len(report.findings) - _SHOWN} more (--json)")
-        click.echo(
-            f"{report.checked} files read, {size(report.bytes)}, "
-            f"{len(report.findings)} not as they should be."
-        )
-    if report.findings:
-        counts = ", ".join(f"{len(found)} {kind}" for kind, found in kinds.items() if found)
-        raise IntegrityError(
-            f"{folder} is not as it was archived: {counts}. Nothing was changed; a missing or changed file "
-            "can be put back from a copy of the folder."
-        )
+        return
+    for finding in report.findings[:_SHOWN]:
+        click.echo(f"{finding.kind}: {printable(finding.path)} ({printable(finding.detail)})")
+    if len(report.findings) > _SHOWN:
+        click.echo(f"… and {len(report.findings) - _SHOWN} more (--json)")
+    click.echo(
+        f"{report.checked} files read, {size(report.bytes)}, {len(report.findings)} not as they should be."
+    )
+
+
+def _verdict(report: Report, folder: Path, *, recorded: bool) -> str:
+    counts: Counter[str] = Counter(finding.kind for finding in report.findings)
+    told = ", ".join(f"{counts[kind]} {kind}" for kind in _KINDS if counts[kind])
+    verdict = (
+        f"{folder} is not as it was archived: {told}. No file was changed; a missing or changed one can be "
+        "put back from a copy of the folder."
+    )
+    if report.days and recorded:
+        verdict += f" The next sync writes SHA256SUMS and clips.json of {len(report.days)} days anew."
+    return verdict

@@ -1,6 +1,8 @@
 """Verify finds what is missing, changed or foreign, and forgives what is merely beside it."""
 
+import os
 import shutil
+import sys
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -18,12 +20,8 @@ from .helpers import NOW, archive_clip, archive_files, clip_row, list_items, mak
 DAY = "2026/11/23"
 
 
-def check(
-    catalog: Catalog, folder: Path, *, running: bool = False, choose: Callable[[], bool] = lambda: True
-) -> Report:
-    return verify(
-        catalog, folder, choose=choose, running=lambda: running, progress=lambda count: None, workers=2
-    )
+def check(catalog: Catalog, folder: Path, *, running: bool = False, **sample: float) -> Report:
+    return verify(catalog, folder, running=lambda: running, progress=lambda count: None, workers=2, **sample)
 
 
 def found(report: Report) -> set[tuple[str, str]]:
@@ -47,7 +45,7 @@ def name(paths: dict[str, str], key: str) -> str:
 def test_whole_archive(archive: Archive, catalog: Catalog, paths: dict[str, str]) -> None:
     """An archive as it was written has no findings; every file was read, and every byte told."""
     told: list[int] = []
-    report = verify(catalog, archive.root, choose=lambda: True, running=lambda: False, progress=told.append)
+    report = verify(catalog, archive.root, running=lambda: False, progress=told.append)
     assert report.findings == ()
     assert (report.checked, report.bytes, report.other) == (6, 33, 0)
     assert sum(told) == total_bytes(catalog) == 33
@@ -64,7 +62,7 @@ def test_missing(archive: Archive, catalog: Catalog, paths: dict[str, str]) -> N
         ("missing", name(paths, "2").replace(".mp4", ".jpg")),
     }
     shutil.rmtree(archive.root / "2026")
-    assert len(check(catalog, archive.root).findings) == 6
+    assert len(check(catalog, archive.root).findings) == 6 + 2  # the day's own files
 
 
 @pytest.mark.parametrize(
@@ -180,6 +178,7 @@ def test_removed_clip_is_not_missing(archive: Archive, catalog: Catalog, paths: 
         (archive.root / paths["1"]).with_suffix(suffix).unlink()
     with catalog.transaction():
         catalog.db.execute("UPDATE clips SET local_removed_at = 'now' WHERE origin_key = '1'")
+        catalog.db.execute("INSERT INTO dirty_days VALUES ('2026-11-23')")
     report = check(catalog, archive.root)
     assert (report.findings, report.checked) == ((), 4)
     assert total_bytes(catalog) == 22
@@ -194,11 +193,94 @@ def test_copy(archive: Archive, catalog: Catalog, paths: dict[str, str], tmp_pat
     assert found(check(catalog, copy)) == {("changed", name(paths, "2"))}
 
 
+@pytest.mark.parametrize("kind", ["clip", "SHA256SUMS"])
+def test_pipe_in_the_place_of_a_file(
+    archive: Archive, catalog: Catalog, paths: dict[str, str], kind: str
+) -> None:
+    """A FIFO in place of a file is a finding at once: nobody waits for what it would say."""
+    path = archive.root / (paths["1"] if kind == "clip" else f"{DAY}/SHA256SUMS")
+    path.unlink()
+    os.mkfifo(path)
+    assert found(check(catalog, archive.root)) == {("changed", path.name)}
+
+
 @pytest.mark.usefixtures("paths")
-def test_sample(archive: Archive, catalog: Catalog) -> None:
-    """Only the chosen files are read."""
-    turns = iter([True, False] * 3)
-    assert check(catalog, archive.root, choose=lambda: next(turns)).checked == 3
+@pytest.mark.parametrize("start", [0.0, 0.3, 0.5, 0.999])
+@pytest.mark.parametrize(
+    ("share", "read"), [(1e-9, {1}), (0.01, {1}), (0.2, {1, 2}), (0.5, {3}), (0.75, {4, 5}), (1.0, {6})]
+)
+def test_sample(archive: Archive, catalog: Catalog, share: float, start: float, read: set[int]) -> None:
+    """A sample reads its share of the six files, to within one, and one at least, wherever it starts."""
+    assert check(catalog, archive.root, share=share, start=start).checked in read
+
+
+@pytest.mark.usefixtures("paths")
+def test_every_file_can_be_in_a_sample(archive: Archive, catalog: Catalog) -> None:
+    """The start decides which files are read, each being as likely as the others."""
+    for file in archive.root.glob("2026/*/*/*.*"):
+        file.write_bytes(b"?")
+    read = [found(check(catalog, archive.root, share=1 / 6, start=(turn + 0.5) / 6)) for turn in range(6)]
+    assert [len(findings) for findings in read] == [1] * 6
+    assert len(set.union(*read)) == 6
+
+
+def test_sample_of_nothing(archive: Archive, catalog: Catalog) -> None:
+    """Where there is no file, a sample reads none."""
+    assert check(catalog, archive.root, share=0.5).checked == 0
+
+
+def spoil(path: Path) -> None:
+    path.write_text(path.read_text().replace("clip", "clap").replace("0", "1"))
+
+
+@pytest.mark.usefixtures("paths")
+@pytest.mark.parametrize(
+    ("own", "damage", "kind"),
+    [("SHA256SUMS", Path.unlink, "missing"), ("SHA256SUMS", spoil, "changed"), ("clips.json", Path.unlink, "missing")],
+)  # fmt: skip
+def test_days_own_files(
+    archive: Archive, catalog: Catalog, own: str, damage: Callable[[Path], None], kind: str
+) -> None:
+    """A day's SHA256SUMS or clips.json that is missing, or sums that are not the catalog's, are findings;
+    recording them makes the day dirty, and writing dirty days mends it."""
+    damage(archive.root / DAY / own)
+    report = check(catalog, archive.root)
+    assert found(report) == {(kind, own)}
+    assert report.days == ("2026-11-23",)
+    record_verified(catalog, report, began=NOW)
+    assert check(catalog, archive.root).findings == ()  # dirty: the next sync writes it
+    write_dirty_days(catalog, archive.store)
+    assert check(catalog, archive.root).findings == ()
+    assert not catalog.rows("SELECT * FROM clips WHERE sha256 IS NOT NULL AND verified_at IS NULL")
+
+
+@pytest.mark.usefixtures("paths")
+def test_days_are_left_alone_by_a_sample_and_during_a_sync(archive: Archive, catalog: Catalog) -> None:
+    """A sample does not look at the days' own files; a sync that runs is about to write them."""
+    (archive.root / DAY / "SHA256SUMS").unlink()
+    assert check(catalog, archive.root, share=1.0).findings == ()
+    assert check(catalog, archive.root, running=True).findings == ()
+    assert check(catalog, archive.root).findings != ()
+
+
+def test_sums_of_a_day_without_files(archive: Archive, catalog: Catalog, store: Store) -> None:
+    """A day of clips that wait has a clips.json and no SHA256SUMS; sums that list something are changed."""
+    list_items(catalog, make_item(1))
+    write_dirty_days(catalog, store)
+    assert check(catalog, archive.root).findings == ()
+    (archive.root / DAY / "SHA256SUMS").write_text("?")
+    assert found(check(catalog, archive.root)) == {("changed", "SHA256SUMS")}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names are any bytes on Linux alone")
+@pytest.mark.usefixtures("paths")
+def test_foreign_name_that_is_no_text(archive: Archive, catalog: Catalog) -> None:
+    """A foreign file whose name is not UTF-8 is found, and does not keep the date from being recorded."""
+    (archive.root / DAY / os.fsdecode(b"\xff.mp4")).write_bytes(b"?")
+    report = check(catalog, archive.root)
+    assert [finding.kind for finding in report.findings] == ["foreign"]
+    record_verified(catalog, report, began=NOW)
+    assert catalog.value("SELECT count(verified_at) FROM clips") == 3
 
 
 def test_verified_is_recorded(archive: Archive, catalog: Catalog, paths: dict[str, str]) -> None:
@@ -233,7 +315,5 @@ def test_sync_that_began_meanwhile_is_left_alone(
             catalog.db.execute("UPDATE clips SET path = ? WHERE path = ?", (numbered, paths["1"]))
         return False
 
-    report = verify(
-        catalog, archive.root, choose=lambda: False, running=records_and_ends, progress=lambda count: None
-    )
+    report = verify(catalog, archive.root, running=records_and_ends, progress=lambda count: None)
     assert numbered not in {finding.path for finding in report.findings}
