@@ -8,18 +8,17 @@ from datetime import UTC, datetime
 from pathlib import PurePath
 from typing import Any
 
-from ..errors import UsageError
-from .catalog import Catalog, storable
+from ..errors import Interrupted, UsageError
+from .catalog import Catalog, catalog_errors, storable
 from .feed import IN_QUEUE
 from .filters import Filter, where
 
-_COLUMNS = ", ".join(
-    f"clips_view.{name}"
-    for name in (
-        "clip", "recorded", "network", "camera", "source", "status", "reason", "duration", "bytes",
-        "path", "thumbnail", "sha256",
-    )
+# Of `list_clips`, each a column of clips_view.
+COLUMNS = (
+    "clip", "recorded", "network", "camera", "source", "status", "reason", "duration", "bytes", "path",
+    "thumbnail", "sha256",
 )  # fmt: skip
+_STEPS_BETWEEN_SIGNALS = 100_000  # of SQLite's virtual machine: a few milliseconds
 # Pragmas that only tell; with an argument, most would change something.
 _TELLING_PRAGMAS = {
     "table_info",
@@ -50,15 +49,21 @@ _SILENT_PRAGMAS = {
 _TABLE_FUNCTIONS = ("json_each", "json_tree", *(f"pragma_{name}" for name in sorted(_TELLING_PRAGMAS)))
 
 
-def list_clips(catalog: Catalog, wanted: Filter, *, limit: int | None = None) -> list[dict[str, Any]]:
-    """Rows of ``clips_view``, oldest first; with ``limit`` the newest so many of them."""
+def list_clips(catalog: Catalog, wanted: Filter, *, limit: int | None = None) -> list[tuple[Any, ...]]:
+    """The `COLUMNS` of clips, oldest first; with ``limit`` the newest so many of them."""
     condition, parameters = where(catalog, wanted)
     order = "" if limit is None else "DESC LIMIT :limit"
-    rows = catalog.rows(
-        f"SELECT {_COLUMNS} FROM clips JOIN clips_view USING (id) "
-        f"WHERE {condition} ORDER BY clips.created_at {order}",
-        parameters | {"limit": limit},
-    )
+    columns = ", ".join(f"clips_view.{name}" for name in COLUMNS)
+    same: dict[str | None, str | None] = {}  # network to reason repeat: each text is in memory once
+    with catalog_errors(catalog.path):
+        rows = [
+            (*row[:2], *(same.setdefault(text, text) for text in row[2:7]), *row[7:])
+            for row in catalog.db.execute(
+                f"SELECT {columns} FROM clips JOIN clips_view USING (id) "
+                f"WHERE {condition} ORDER BY clips.created_at {order}",
+                parameters | {"limit": limit},
+            )
+        ]
     return rows if limit is None else rows[::-1]
 
 
@@ -119,12 +124,21 @@ def read_only(catalog: Catalog) -> None:
 
 
 def ask(catalog: Catalog, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
-    """The columns and rows of one statement of a user's; `UsageError` with SQLite's words."""
+    """The columns and rows of one statement of a user's; `UsageError` with SQLite's words, `Interrupted`
+    after Ctrl-C."""
+    if storable(sql) != sql:
+        raise UsageError("The query is not UTF-8. Write it again in this terminal's encoding.")
     read_only(catalog)
+    # While SQLite works, Python looks at no signal; but it does whenever it is called back.
+    catalog.db.conn.set_progress_handler(lambda: 0, _STEPS_BETWEEN_SIGNALS)
     try:
         cursor = catalog.db.conn.execute(sql)
         rows = cursor.fetchall()
-    except (sqlite3.Error, sqlite3.Warning, UnicodeEncodeError) as error:
+    except (sqlite3.Error, sqlite3.Warning) as error:
+        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_INTERRUPT:
+            raise Interrupted(
+                "Interrupted: the query has no answer. Add a LIMIT, or give it more time."
+            ) from error
         if "not authorized" in str(error) or "prohibited" in str(error):
             raise UsageError("A query may only read: this one would change or reach something.") from error
         raise UsageError(

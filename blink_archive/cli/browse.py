@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import click
 
 from ..errors import ArchiveError
 from .options import Globals, command, filter_options, make_filter
-from .output import MISSING, ago, local, now, print_json, print_rows, print_table, printable, size
+from .output import (
+    MISSING,
+    ago,
+    local,
+    now,
+    print_json,
+    print_json_list,
+    print_rows,
+    print_table,
+    printable,
+    size,
+)
 
 
 @command("ls")
@@ -24,7 +36,7 @@ from .output import MISSING, ago, local, now, print_json, print_rows, print_tabl
 )
 def ls_command(given: Globals, /, *, limit: int | None, **filters: Any) -> None:
     """List clips, oldest first: the archived, and those that wait, were lost or deleted."""
-    from ..archive.search import list_clips
+    from ..archive.search import COLUMNS, list_clips
 
     wanted = make_filter(**filters, now=now())
     catalog = given.read_catalog()
@@ -33,23 +45,23 @@ def ls_command(given: Globals, /, *, limit: int | None, **filters: Any) -> None:
     finally:
         catalog.close()
     if given.json:
-        print_json(clips)
-        return
-    print_table(
-        ("clip", "recorded", "camera", "source", "seconds", "size", "status", "path"),
-        [
-            (
-                clip["clip"],
-                clip["recorded"],
-                clip["camera"],
-                clip["source"],
-                "" if clip["duration"] is None else f"{clip['duration']:.0f}",
-                "" if clip["bytes"] is None else size(clip["bytes"]),
-                clip["status"] + (f" ({clip['reason']})" if clip["reason"] else ""),
-                clip["path"],
-            )
-            for clip in clips
-        ],
+        print_json_list(dict(zip(COLUMNS, clip, strict=True)) for clip in clips)
+    else:
+        columns = ("clip", "recorded", "camera", "source", "seconds", "size", "status", "path")
+        print_table(columns, clips, cells=_cells)
+
+
+def _cells(clip: Sequence[Any]) -> Sequence[Any]:
+    name, recorded, _, camera, source, status, reason, duration, length, path, *_ = clip
+    return (
+        name,
+        recorded,
+        camera,
+        source,
+        "" if duration is None else f"{duration:.0f}",
+        "" if length is None else size(length),
+        f"{status} ({reason})" if reason else status,
+        path,
     )
 
 
@@ -69,10 +81,11 @@ def show_command(given: Globals, *, clip: str) -> None:
         return
     events, item = found.pop("events"), found.pop("item")
     for name, value in found.items():
-        click.echo(f"{name:22} {printable(str(value))}")
+        if value is not None:
+            click.echo(f"{name:22} {printable(str(value))}")
     for event in events:
         click.echo(f"{'event':22} {local(event['at'])} {event['kind']}")
-    click.echo(f"{'fields from Blink':22} {', '.join(item)} (values: --json)")
+    click.echo(f"{'fields from Blink':22} {printable(', '.join(item))} (values: --json)")
 
 
 @command("open")

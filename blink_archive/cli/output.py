@@ -5,10 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import sys
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import chain
+from textwrap import indent
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -17,62 +21,123 @@ if TYPE_CHECKING:
     from tqdm import tqdm
 
 
+_REDRAW = 0.2  # seconds, at least, between two drawings of a bar
 MISSING = "`blink-archive query 'SELECT * FROM missing'`"
 
 
 def print_json(value: Any) -> None:
     """One JSON document on stdout."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    click.echo(_json(value))
 
 
-def print_rows(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, form: str) -> None:
+def print_json_list(values: Iterable[Any]) -> None:
+    """A list as one JSON document on stdout, written value by value."""
+    between = "[\n"
+    for value in values:
+        click.echo(between + indent(_json(value), "  "), nl=False)
+        between = ",\n"
+    click.echo("\n]" if between.startswith(",") else "[]")
+
+
+def _json(value: Any) -> str:
+    # Half a surrogate pair is written as an escape, by the stream (`cli.main`). All else is, where the
+    # stream's encoding lacks it, only valid JSON if json writes it.
+    narrow = "utf" not in (getattr(sys.stdout, "encoding", None) or "utf-8").lower()
+    return json.dumps(_plain(value), indent=2, ensure_ascii=narrow)
+
+
+def _plain(value: Any) -> Any:
+    """``value`` as JSON can hold it: bytes as hex, and infinities and NaN as text."""
+    match value:
+        case bytes():
+            return value.hex()
+        case float() if not math.isfinite(value):
+            return str(value)
+        case dict():
+            return {name: _plain(each) for name, each in value.items()}
+        case list() | tuple():
+            return [_plain(each) for each in value]
+        case _:
+            return value
+
+
+def print_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, form: str) -> None:
     """Rows as ``table``, ``json`` (a list of objects) or ``csv``."""
     match form:
         case "json":
-            print_json([dict(zip(columns, row, strict=True)) for row in rows])
+            names = _distinct(columns)
+            print_json_list(dict(zip(names, row, strict=True)) for row in rows)
         case "csv":
             text = io.StringIO()
             writer = csv.writer(text, lineterminator="\n")
             writer.writerow(columns)
-            writer.writerows(rows)
+            writer.writerows(map(_plain, rows))
             click.echo(text.getvalue(), nl=False)
         case _:
             print_table(columns, rows)
 
 
-def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Aligned columns; numbers to the right."""
-    body = [[_cell(value) for value in row] for row in rows]
-    numeric = (
-        [all(isinstance(value, int | float) for value in column) for column in zip(*rows, strict=True)]
-        if isinstance(rows, list) and rows
-        else [False] * len(columns)
-    )
-    widths = [max(map(_width, column)) for column in zip(columns, *body, strict=True)]
-    for line in [list(columns), ["-" * width for width in widths], *body]:
-        cells = [
+def _distinct(columns: Sequence[str]) -> list[str]:
+    """``a, a`` -> ``a, a_2``: an object has each name once."""
+    names: list[str] = []
+    for column in columns:
+        name, number = column, 1
+        while name in names:
+            number += 1
+            name = f"{column}_{number}"
+        names.append(name)
+    return names
+
+
+def print_table(
+    columns: Sequence[str],
+    rows: Sequence[Sequence[Any]],
+    *,
+    cells: Callable[[Sequence[Any]], Sequence[Any]] = tuple,
+) -> None:
+    """Aligned columns; numbers to the right. ``cells`` makes what is shown of a row; it is called twice a
+    row, so that of many rows only the rows themselves are held in memory."""
+    widths = [_width(_cell(column)) for column in columns]
+    numeric = [bool(rows)] * len(columns)
+    for row in rows:
+        for number, value in enumerate(cells(row)):
+            widths[number] = max(widths[number], _width(_cell(value)))
+            numeric[number] &= isinstance(value, int | float)
+    for line in chain([columns, ["-" * width for width in widths]], map(cells, rows)):
+        padded = [
             (" " * (width - _width(cell)) + cell) if right else (cell + " " * (width - _width(cell)))
-            for cell, width, right in zip(line, widths, numeric, strict=True)
+            for cell, width, right in zip(map(_cell, line), widths, numeric, strict=True)
         ]
-        click.echo("  ".join(cells).rstrip())
+        click.echo("  ".join(padded).rstrip())
 
 
 def _cell(value: Any) -> str:
     """A value on one line: control characters and direction marks must not reach the terminal."""
-    if value is None:
-        return ""
-    text = value if isinstance(value, str) else f"{value:g}" if isinstance(value, float) else str(value)
-    return printable(text)
+    match value:
+        case None:
+            return ""
+        case str():
+            return printable(value)
+        case float():
+            return f"{value:g}"
+        case bytes():
+            return value.hex()
+        case _:
+            return printable(str(value))
 
 
 def printable(text: str) -> str:
     """``text`` without what could move a terminal's cursor or turn the reading direction around."""
+    if text.isprintable():
+        return text
     return "".join(
         "\N{REPLACEMENT CHARACTER}" if unicodedata.category(c) in ("Cc", "Cf") else c for c in text
     )
 
 
 def _width(text: str) -> int:
+    if text.isascii():
+        return len(text)
     return sum(
         0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text
     )
@@ -120,13 +185,15 @@ def bars_wanted(*, no_progress: bool, quiet: bool) -> bool:
 
 
 class SyncProgress:
-    """The progress of a sync: clips on the bar, bytes and their rate beside it; silent if not ``shown``."""
+    """The progress of a sync: clips, bytes, rate and time left in 60 columns, then a bar if there is more
+    room. Silent if not ``shown``; ``clock`` tells seconds."""
 
-    def __init__(self, *, shown: bool) -> None:
+    def __init__(self, *, shown: bool, clock: Callable[[], float] = monotonic) -> None:
         self._shown = shown
+        self._clock = clock
         self._bar: tqdm[Any] | None = None
         self._bytes = 0
-        self._began = datetime.now(UTC)
+        self._began = self._drawn = clock()
 
     def __enter__(self) -> SyncProgress:
         return self
@@ -137,36 +204,43 @@ class SyncProgress:
     def listed(self, items: int) -> None:
         """So many more entries of the feed are recorded."""
         if self._shown:
-            self._open(None, "listing", "clip")
-            self._update(items)
+            self._open(None, "listing", "{desc} {n_fmt} clips, {elapsed}")
+            self._count(items)
 
     def start(self, clips: int) -> None:
         """The fetch begins, of so many clips."""
         self._close()
         if self._shown and clips:
-            self._began = datetime.now(UTC)
-            self._open(clips, "fetching", "clip")
+            self._began = self._drawn = self._clock()
+            self._open(clips, "fetching", "{desc} {n_fmt}/{total_fmt}{postfix}, {remaining} left {bar}")
 
     def received(self, count: int) -> None:
         """So many more bytes have arrived."""
         self._bytes += count
+        self._count(0)
 
     def finished(self) -> None:
         """One more clip is done, well or not."""
-        if self._bar is not None:
-            seconds = max((datetime.now(UTC) - self._began).total_seconds(), 0.001)
-            self._bar.set_postfix_str(f"{size(self._bytes)}, {size(self._bytes / seconds)}/s", refresh=False)
-            self._update(1)
+        self._count(1)
 
-    def _open(self, total: int | None, what: str, unit: str) -> None:
+    def _open(self, total: int | None, what: str, form: str) -> None:
         if self._bar is None:
             from tqdm import tqdm
 
-            self._bar = tqdm(total=total, desc=what, unit=unit, dynamic_ncols=True, leave=False)
+            self._bar = tqdm(total=total, desc=what, bar_format=form, dynamic_ncols=True, leave=False)
 
-    def _update(self, count: int) -> None:
-        if self._bar is not None:
-            self._bar.update(count)
+    def _count(self, clips: int) -> None:
+        if self._bar is None:
+            return
+        self._bar.n += clips
+        now = self._clock()
+        if now - self._drawn < _REDRAW:
+            return
+        self._drawn = now
+        if self._bytes:
+            rate = self._bytes / (now - self._began)
+            self._bar.set_postfix_str(f"{size(self._bytes)}, {size(rate)}/s", refresh=False)
+        self._bar.refresh()
 
     def _close(self) -> None:
         if self._bar is not None:

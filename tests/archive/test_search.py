@@ -146,11 +146,11 @@ def test_columns_are_named(reader: Catalog) -> None:
 def test_list_clips(catalog: Catalog) -> None:
     """Clips are listed oldest first; a limit takes the newest; filters apply."""
     list_items(catalog, *(make_item(n, created_at=NOW - timedelta(hours=n)) for n in (1, 2, 3)))
-    assert [row["clip"] for row in search.list_clips(catalog, Filter())] == ["3", "2", "1"]
-    assert [row["clip"] for row in search.list_clips(catalog, Filter(), limit=2)] == ["2", "1"]
+    assert [row[0] for row in search.list_clips(catalog, Filter())] == ["3", "2", "1"]
+    assert [row[0] for row in search.list_clips(catalog, Filter(), limit=2)] == ["2", "1"]
     assert search.list_clips(catalog, Filter(), limit=0) == []
     early = Filter(until=NOW - timedelta(hours=2))
-    assert [row["clip"] for row in search.list_clips(catalog, early)] == ["3", "2"]
+    assert [row[0] for row in search.list_clips(catalog, early)] == ["3", "2"]
 
 
 def test_clips_of_one_second_are_listed_alike(catalog: Catalog) -> None:
