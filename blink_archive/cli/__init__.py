@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import importlib
+import io
+import logging
+import signal
 import sys
-from typing import Any
+from typing import NoReturn
 
 import click
 
 from .. import __version__
-from ..errors import BlinkArchiveError, StorageError
+from ..errors import BlinkArchiveError, Interrupted, StorageError
 from .options import global_options
 
 # name -> (module, one line for --help). The lines stand here so that --help loads no command.
@@ -64,18 +67,46 @@ def cli() -> None:
     """
 
 
-def main(arguments: list[str] | None = None) -> Any:
+def main(arguments: list[str] | None = None) -> NoReturn:
     """The entry point: runs a command, and turns an error into one sentence and an exit code."""
+    _prepare()
+    sys.exit(_run(arguments))
+
+
+def _prepare() -> None:
+    """See to it that neither a narrow encoding nor a full disk under the log makes a traceback, and that
+    SIGTERM ends a command as Ctrl-C does."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    logging.raiseExceptions = False
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+def _run(arguments: list[str] | None) -> int:
+    stdout = sys.stdout
     try:
-        cli.main(arguments, prog_name="blink-archive", standalone_mode=True)
+        return cli.main(arguments, prog_name="blink-archive", standalone_mode=False) or 0
+    except SystemExit:
+        if sys.stdout is stdout:
+            raise  # shell completion ends so
+        return 0  # `ls | head`: click has wrapped an stdout that nobody reads any more
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return _explain(Interrupted("Interrupted. Run the command again to go on."))
     except BlinkArchiveError as error:
-        sys.exit(_explain(error))
-    except BrokenPipeError:  # `blink-archive ls | head`
-        sys.stdout = None  # nothing more can be flushed to it
-        sys.exit(0)
+        return _explain(error)
     except OSError as error:
-        where = f" ({error.filename})" if error.filename else ""
-        sys.exit(_explain(StorageError(f"The disk or system refused: {error.strerror or error}{where}.")))
+        sys.stdout = None  # what it could not write would fail again at the end
+        what = f"{error.filename}: " if error.filename else ""
+        return _explain(
+            StorageError(
+                f"The disk or the system refused something: {what}{error.strerror or error}. "
+                "Check it, and run the command again."
+            )
+        )
 
 
 def _explain(error: BlinkArchiveError) -> int:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..errors import CodeNeeded, NotSignedIn, StateError, WrongCode
+from ..errors import CodeNeeded, NotSignedIn, StateError, UsageError, WrongCode
 from .options import Globals, command
 from .output import local, print_json
 
@@ -39,16 +39,20 @@ def login_command(given: Globals, *, code: str | None) -> None:
 
     sign_in = SignIn(given.state(), api_url=given.api_url, oauth_url=given.oauth_url)
     if code is not None:
+        if not code.strip():
+            raise UsageError(
+                "The code is empty. Write the one that Blink sent: `blink-archive login --code CODE`."
+            )
         session = asyncio.run(sign_in.enter_code(code))
     else:
         email = _credential(given, "email")
         password = _credential(given, "password", hidden=True)
         try:
             session = asyncio.run(sign_in.sign_in(email=email, password=password))
-        except CodeNeeded as needed:
+        except CodeNeeded:
             if not given.can_ask():
                 raise
-            given.say(str(needed).split(". Enter")[0] + ".")
+            given.say("Blink took the password and sent you a one-time code.")
             session = _ask_for_code(given, sign_in)
     if given.json:
         print_json(_facts(session))
@@ -61,10 +65,10 @@ def _ask_for_code(given: Globals, sign_in: SignIn) -> Session:
         code = click.prompt("One-time code", err=True)
         try:
             return asyncio.run(sign_in.enter_code(code))
-        except WrongCode as error:
+        except WrongCode:
             if not left:
                 raise
-            given.say(str(error))
+            given.say("Blink did not take this code: it is wrong or too old.")
     raise AssertionError  # the last try returns or raises
 
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from ..errors import BlinkArchiveError, UsageError
-from .options import Globals, command
+from .options import Globals, NamedPath, command
 from .output import print_json
 
 if TYPE_CHECKING:
@@ -36,10 +38,17 @@ def demo_command(given: Globals, *, clips: int) -> None:
     Starts a Blink cloud on this machine, signs in, archives everything, does it again, verifies, and
     asks the catalog. The archive stays in a temporary folder, to look around in.
     """
-    from ..simulator import Settings, Simulator
-
     base = Path(tempfile.mkdtemp(prefix="blink-archive-demo-"))
     root = base / "archive"
+    with redirect_stdout(sys.stderr) if given.json else nullcontext():
+        _show(given, base, root, clips=clips)
+    if given.json:
+        print_json({"archive": str(root), "clips": clips})
+
+
+def _show(given: Globals, base: Path, root: Path, *, clips: int) -> None:
+    from ..simulator import Settings, Simulator
+
     settings = Settings(clips=clips)
     with Simulator(settings) as blink, _environment(base, root, blink.url, settings):
         given.say(f"A Blink cloud with {clips} clips runs at {blink.url}, on this machine alone.")
@@ -65,11 +74,18 @@ def demo_command(given: Globals, *, clips: int) -> None:
     given.say(f"\nThe archive is in {root}: look around, and delete it when you are done.")
     given.say(
         "With an account of your own:\n\n"
-        "  blink-archive login\n"
-        "  blink-archive --archive ~/blink-archive sync --init\n"
+        f"  {_program()} login\n"
+        f"  {_program()} --archive ~/blink-archive sync --init\n"
     )
-    if given.json:
-        print_json({"archive": str(root), "clips": clips})
+
+
+def _program() -> str:
+    """What to type to start this program: its name, where that is on PATH; else what started it now."""
+    if shutil.which("blink-archive"):
+        return "blink-archive"
+    if Path(sys.argv[0]).name == "__main__.py":
+        return f"{shlex.quote(sys.executable)} -m blink_archive"
+    return shlex.quote(sys.argv[0])
 
 
 def _fetches(requests: list[Request]) -> int:
@@ -104,14 +120,11 @@ def _step(given: Globals, *arguments: str, expected: int = 0) -> None:
     click.echo(f"\n$ blink-archive {shlex.join(arguments)}")
     extra = ["--quiet"] if given.quiet else []
     extra += ["--no-progress"] if given.no_progress else []
-    code = 0
     try:
-        cli.main([*extra, *arguments], prog_name="blink-archive", standalone_mode=False)
+        code = cli.main([*extra, *arguments], prog_name="blink-archive", standalone_mode=False) or 0
     except BlinkArchiveError as error:
         given.say(str(error))
         code = error.exit_code
-    except SystemExit as end:
-        code = int(end.code or 0)
     if code != expected:
         raise BlinkArchiveError(f"This step ended with exit code {code}, and should have with {expected}.")
 
@@ -154,7 +167,7 @@ def _tree(root: Path) -> None:
 @click.option("--plain-names", is_flag=True, help="Cameras with harmless names only.")
 @click.option(
     "--faults",
-    type=click.Path(path_type=Path),
+    type=NamedPath(),
     metavar="FILE",
     help="Go wrong as this JSON file says (docs/simulator.md).",
 )

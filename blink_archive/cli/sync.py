@@ -102,7 +102,7 @@ def sync_command(
         print_json(summary.as_json())
     else:
         _tell(given, summary)
-    raise SystemExit(summary.exit_code)
+    raise click.exceptions.Exit(summary.exit_code)
 
 
 def run_sync(given: Globals, archive: Archive, options: Options) -> Summary:
@@ -145,9 +145,7 @@ def run_interruptibly(work: Coroutine[Any, Any, T]) -> T:
 
 def _archive(given: Globals, *, create: bool) -> Archive:
     """The archive; made, where a person agrees or --init says so."""
-    from ..archive.folder import is_archive
-
-    if is_archive(given.root()):
+    if _has_archive(given):
         return given.archive()
     if not create:
         if not given.can_ask():
@@ -155,8 +153,21 @@ def _archive(given: Globals, *, create: bool) -> Archive:
                 f"{given.root()} is not an archive. If it lies on a disk, check that the disk is mounted; "
                 "to start a new archive there, add --init."
             )
-        click.confirm(f"Start a new archive in {given.root()}?", abort=True, err=True)
+        if not click.confirm(f"Start a new archive in {given.root()}?", err=True):
+            raise NotAnArchive(
+                f"{given.root()} was left as it is. Name the archive's folder with --archive, or run this "
+                "again and answer y."
+            )
     return _create(given)[0]
+
+
+def _has_archive(given: Globals) -> bool:
+    """Whether the folder is an archive; `NotAnArchive` where it can never be one."""
+    from ..archive.folder import is_archive
+
+    if given.root().exists() and not given.root().is_dir():
+        raise NotAnArchive(f"{given.root()} is no folder. Name the archive's folder with --archive.")
+    return is_archive(given.root())
 
 
 def _create(given: Globals) -> tuple[Archive, bool]:
@@ -169,13 +180,16 @@ def _create(given: Globals) -> tuple[Archive, bool]:
 
 def _dry_run(given: Globals, options: Options) -> None:
     from ..archive.catalog import Catalog
-    from ..archive.folder import is_archive
     from ..sync.ports import Time
     from ..sync.run import forecast
 
+    has_archive = _has_archive(given)
+    if not has_archive:
+        given.say(f"{given.root()} is no archive yet; `blink-archive sync --init` makes it one.")
+
     async def run() -> Forecast:
         async with given.cloud() as cloud:
-            if is_archive(given.root()):
+            if has_archive:
                 archive = given.archive()
                 archive.check_account(cloud.account_id)
                 real = archive.open_catalog()

@@ -22,13 +22,6 @@ from ..conftest import MakeWorld
 from ..world import World
 
 
-@pytest.fixture
-def archived(world: World) -> World:
-    """A world with everything archived."""
-    world.sync()
-    return world
-
-
 def test_sync_prints_the_account_and_the_same_as_json(world: World) -> None:
     """`sync` says in words what `sync --json` says as data, and the parts add up."""
     done = world.run("sync", "--json")
@@ -317,18 +310,6 @@ def test_help_names_every_command_without_loading_any() -> None:
             assert name in shown.stdout
     for heavy in ("httpx", "sqlite_utils", "asyncio", "uvicorn"):
         assert f" {heavy}\n" not in shown.stderr
-
-
-def test_output_can_be_cut_off(archived: World) -> None:
-    """`blink-archive ls | head -1` is no error."""
-    process = archived.start("ls")
-    assert process.stdout is not None
-    process.stdout.readline()
-    process.stdout.close()
-    assert process.stderr is not None
-    assert "Traceback" not in process.stderr.read()
-    process.stderr.close()
-    assert process.wait(timeout=10) in (0, 1, -signal.SIGPIPE)
 
 
 def test_the_simulator_serves_other_peoples_clients(tmp_path: Path) -> None:

@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
-import pty
-import select
 import stat
-import subprocess
-import sys
-import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,6 +13,7 @@ from blink_archive.simulator import Fault
 
 from ..conftest import MakeWorld
 from ..world import World
+from .conftest import Terminal
 
 OWN = {"BLINK_ARCHIVE_EMAIL": "demo@example.com", "BLINK_ARCHIVE_PASSWORD": "demo"}
 
@@ -51,42 +47,24 @@ def test_without_a_terminal_the_code_comes_in_a_second_command(stranger: World) 
     assert json.loads(who.stdout)["account_id"] == 1100001
 
 
-def test_a_person_types_all_three_at_a_terminal(stranger: World) -> None:
+def test_a_person_types_all_three_at_a_terminal(
+    stranger: World, at_terminal: Callable[..., Terminal]
+) -> None:
     """On a terminal the command asks for email, password (unseen) and code, and takes a second try at
-    the code."""
-    environment = stranger.environment()
-    del environment["BLINK_ARCHIVE_NO_INPUT"]
-    main, other = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "blink_archive", "login"],
-        env=environment, stdin=other, stdout=other, stderr=other, start_new_session=True,
-    )  # fmt: skip
-    os.close(other)
-    seen = ""
+    the code; it says what is going on, and not what to do where there is no terminal."""
+    terminal = at_terminal(stranger, "login")
     for prompt, answer in (
         ("Email: ", "demo@example.com"), ("Password: ", "demo"),
         ("One-time code: ", "000000"), ("One-time code: ", "123456"),
     ):  # fmt: skip
-        start = len(seen)
-        seen += _until(main, prompt)
-        assert prompt in seen[start:]
-        os.write(main, f"{answer}\n".encode())
-    seen += _until(main, "Signed in")
-    assert process.wait(timeout=10) == 0
-    os.close(main)
-    assert "demo\r\n" not in seen.replace("demo@example.com", "")
-    assert "wrong or too old" in seen
-
-
-def _until(terminal: int, expected: str) -> str:
-    seen, end = "", time.monotonic() + 15
-    while expected not in seen and time.monotonic() < end:
-        if select.select([terminal], [], [], 0.1)[0]:
-            try:
-                seen += os.read(terminal, 4096).decode()
-            except OSError:  # the other side is closed
-                break
-    return seen
+        terminal.expect(prompt)
+        terminal.type(answer)
+    terminal.expect("Signed in")
+    assert terminal.end() == 0
+    assert "demo\r\n" not in terminal.seen.replace("demo@example.com", "")
+    assert "sent you a one-time code" in terminal.seen
+    assert "wrong or too old" in terminal.seen
+    assert "--code" not in terminal.seen
 
 
 @pytest.mark.parametrize(

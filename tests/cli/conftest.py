@@ -1,0 +1,83 @@
+"""What the tests of this room share: an archive that has everything, and a person at a terminal."""
+
+from __future__ import annotations
+
+import os
+import pty
+import select
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
+
+import pytest
+
+from ..world import World
+
+
+@pytest.fixture
+def archived(world: World) -> World:
+    """A world with everything archived."""
+    world.sync()
+    return world
+
+
+class Terminal:
+    """The program at a terminal of its own, and what has been seen there."""
+
+    def __init__(self, *arguments: str, environment: dict[str, str]) -> None:
+        self._fd, other = pty.openpty()
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "blink_archive", *arguments],
+            env=environment, stdin=other, stdout=other, stderr=other, start_new_session=True,
+        )  # fmt: skip
+        os.close(other)
+        self.seen = ""
+
+    def expect(self, text: str) -> None:
+        """Wait until ``text`` comes, after what was expected before."""
+        came, end = "", time.monotonic() + 15
+        while text not in came and time.monotonic() < end:
+            if not (more := self._read()):
+                break
+            came += more
+        self.seen += came
+        assert text in came, self.seen
+
+    def type(self, text: str) -> None:
+        """Type a line."""
+        os.write(self._fd, f"{text}\n".encode())
+
+    def end(self) -> int:
+        """What is still printed, and the exit code."""
+        while more := self._read():
+            self.seen += more
+        return self.process.wait(timeout=15)
+
+    def close(self) -> None:
+        """End the process, if it has not ended by itself."""
+        self.process.kill()
+        self.process.wait()
+        os.close(self._fd)
+
+    def _read(self) -> str:
+        with suppress(OSError):  # the other side is closed
+            if select.select([self._fd], [], [], 15)[0]:
+                return os.read(self._fd, 4096).decode()
+        return ""
+
+
+@pytest.fixture
+def at_terminal() -> Iterator[Callable[..., Terminal]]:
+    """Starts the program at a terminal, in a world."""
+    with ExitStack() as stack:
+
+        def start(world: World, *arguments: str) -> Terminal:
+            environment = world.environment()
+            del environment["BLINK_ARCHIVE_NO_INPUT"]
+            terminal = Terminal(*arguments, environment=environment)
+            stack.callback(terminal.close)
+            return terminal
+
+        yield start
