@@ -47,6 +47,7 @@ def demo_command(given: Globals, *, clips: int) -> None:
 
 
 def _show(given: Globals, base: Path, root: Path, *, clips: int) -> None:
+    """All steps, and what is left of them in ``root``."""
     from ..simulator import Settings, Simulator
 
     settings = Settings(clips=clips)

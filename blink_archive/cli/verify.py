@@ -148,5 +148,5 @@ def _verdict(report: Report, folder: Path, *, recorded: bool) -> str:
         "put back from a copy of the folder."
     )
     if report.days and recorded:
-        verdict += f" The next sync writes SHA256SUMS and clips.json of {len(report.days)} days anew."
+        verdict += " The next sync writes the SHA256SUMS and clips.json of these days anew."
     return verdict

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pty
 import select
 import subprocess
 import sys
@@ -27,6 +26,8 @@ class Terminal:
     """The program at a terminal of its own, and what has been seen there."""
 
     def __init__(self, *arguments: str, environment: dict[str, str]) -> None:
+        import pty  # Windows has none
+
         self._fd, other = pty.openpty()
         self.process = subprocess.Popen(
             [sys.executable, "-m", "blink_archive", *arguments],
@@ -71,6 +72,7 @@ class Terminal:
 @pytest.fixture
 def at_terminal() -> Iterator[Callable[..., Terminal]]:
     """Starts the program at a terminal, in a world."""
+    pytest.importorskip("pty")
     with ExitStack() as stack:
 
         def start(world: World, *arguments: str) -> Terminal:

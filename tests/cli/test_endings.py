@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import pwd
 import signal
 import subprocess
 import sys
@@ -196,6 +195,8 @@ def test_what_means_nothing_is_wrong_usage(world: World, arguments: tuple[str, .
 
 def test_without_a_home(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where no home directory is known, the sentence names the path and the option to say it with."""
+
+    pwd = pytest.importorskip("pwd")
 
     def unknown(_: int) -> None:
         raise KeyError
