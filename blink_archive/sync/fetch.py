@@ -77,6 +77,8 @@ class Fetch:
         self._time = time
         self._progress = progress
         self.result = Fetched()
+        self._group: asyncio.TaskGroup
+        self._slots = asyncio.Semaphore(workers)
         self._ready: list[Outcome] = []
         self._recording = asyncio.Lock()
         self._failures_in_a_row = self._thumbnail_failures = 0
@@ -92,11 +94,11 @@ class Fetch:
         clips: asyncio.Queue[QueuedClip | None] = asyncio.Queue(self._workers)
         try:
             async with asyncio.TaskGroup() as group:
-                work = [group.create_task(self._feed(queue, clips))]
-                work += [group.create_task(self._work(clips)) for _ in range(self._workers)]
-                ticker = group.create_task(self._tick())
-                await asyncio.wait(work)
-                ticker.cancel()
+                self._group = group
+                helpers = [group.create_task(self._feed(queue, clips)), group.create_task(self._tick())]
+                await asyncio.wait([group.create_task(self._work(clips)) for _ in range(self._workers)])
+                for helper in helpers:
+                    helper.cancel()
         except* BlinkArchiveError as errors:
             self.result.stopped = _worst(errors)
         finally:
@@ -116,7 +118,7 @@ class Fetch:
             await clips.put(None)
 
     async def _work(self, clips: asyncio.Queue[QueuedClip | None]) -> None:
-        while clip := await clips.get():
+        while (clip := await clips.get()) and self.result.stopped is None:
             await self._fetch(clip)
             if len(self._ready) >= BATCH:
                 await self._record()
@@ -139,7 +141,7 @@ class Fetch:
                     received = await self._receiver.clip(clip.media, parts)
                 except (BlinkError, BadMedia) as error:
                     self._deliver(replace(outcome, failure=str(error), not_found=isinstance(error, NotFound)))
-                    self._stop_if_it_concerns_all(error)
+                    self._note(error)
                     return
                 self._failures_in_a_row = 0
             if clip.thumbnail is not None and self._thumbnail_failures < FAILURES_IN_A_ROW:
@@ -154,23 +156,37 @@ class Fetch:
                     )
                     outcome = replace(outcome, thumbnail_failure=f"thumbnail: {error}")
                     if asks_for_too_long(error, now=self._time.now()):
-                        await self._finish(outcome, received, None)
-                        raise
+                        self.result.stopped = error
             elif clip.archived:
                 return
-            await self._finish(outcome, received, picture)
+            await self._finish_soon(outcome, received, picture, parts)
 
-    def _stop_if_it_concerns_all(self, error: BlinkError | BadMedia) -> None:
-        """Raise what the next clip would meet too: at once if Blink named a time, else at the fifth clip in
-        a row. One clip alone that Blink refuses is that clip's trouble."""
+    def _note(self, error: BlinkError | BadMedia) -> None:
+        """Stop for what the next clip would meet too: at once if Blink named a time, else at the fifth clip
+        in a row. One clip alone that Blink refuses is that clip's trouble. What is under way may end: if it
+        were cut off, five bad clips could keep a good one from ever arriving."""
         match error:
             case NetworkError() | ServerError() | Throttled() | UpdateRequired() | Refused():
                 self._failures_in_a_row += 1
                 too_long = asks_for_too_long(error, now=self._time.now())
                 if too_long or self._failures_in_a_row >= FAILURES_IN_A_ROW:
-                    raise error
+                    self.result.stopped = error
             case _:
                 self._failures_in_a_row = 0  # an answer, if not the one asked for
+
+    async def _finish_soon(
+        self, outcome: Outcome, received: Received | None, picture: Part | None, parts: ExitStack
+    ) -> None:
+        """`_finish` in a task of its own, which takes over ``parts``: the disk works while the next clip
+        arrives. No more of them at a time than workers."""
+        await self._slots.acquire()
+        kept = parts.pop_all()
+
+        def finished(_: asyncio.Task[None]) -> None:
+            kept.close()
+            self._slots.release()
+
+        self._group.create_task(self._finish(outcome, received, picture)).add_done_callback(finished)
 
     async def _finish(self, outcome: Outcome, received: Received | None, picture: Part | None) -> None:
         """Make the parts durable and give them their names, in a thread that a Ctrl-C waits for."""
