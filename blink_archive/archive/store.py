@@ -22,7 +22,8 @@ from typing import BinaryIO
 from ..errors import StorageError
 from . import layout
 
-_NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS, errno.EACCES}
+_UNSUPPORTED = {errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.ENOTTY}
+_NO_LINKS = _UNSUPPORTED | {errno.EPERM, errno.EMLINK, errno.EACCES}
 _READ = 1 << 20
 
 
@@ -232,10 +233,14 @@ class Store:
             full = getattr(fcntl, "F_FULLFSYNC", None)  # macOS: fsync alone stops at the drive's cache
         except ImportError:  # Windows
             full = None
-        if full is None:
-            self._fsync(fd)
-        else:
-            fcntl.fcntl(fd, full)
+        if full is not None:
+            try:
+                fcntl.fcntl(fd, full)
+                return
+            except OSError as error:
+                if error.errno not in _UNSUPPORTED:  # network and some external disks lack it
+                    raise
+        self._fsync(fd)
 
 
 def same_bytes(target: Path, part: Part) -> bool:
