@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from blink_archive.client.addresses import Addresses
-from blink_archive.errors import UsageError
+from blink_archive.errors import UnsafeAddress, UsageError
 
 
 @pytest.mark.parametrize(
@@ -57,6 +57,22 @@ def test_without_overrides_the_hosts_are_blinks() -> None:
 def test_the_token_goes_to_the_rest_hosts_alone(url: str, *, takes: bool) -> None:
     """The whole origin counts."""
     assert Addresses().takes_token(httpx.URL(url), tier="u014") is takes
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://somebody:pass-word@cdn.example/clip.mp4?signature=s1gn4ture",
+        "http://cdn.example/clip.mp4?signature=s1gn4ture",
+        "ftp://somebody:pass-word@cdn.example/clip.mp4?signature=s1gn4ture#s1gn4ture",
+    ],
+)
+def test_an_address_that_is_refused_is_named_without_its_secrets(url: str) -> None:
+    """The host is said, so that it can be reported; user, password and signature are in no message."""
+    with pytest.raises(UnsafeAddress, match=r"cdn\.example") as caught:
+        Addresses().media_url(url, tier="u014")
+    for secret in ("somebody", "pass-word", "s1gn4ture"):
+        assert secret not in str(caught.value)
 
 
 def test_an_override_takes_the_token_away_from_blink() -> None:

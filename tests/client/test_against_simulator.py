@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,8 @@ from blink_archive import errors
 from blink_archive.client import Cloud, Pacing, SignIn, StateDir
 from blink_archive.model import MediaItem
 from blink_archive.simulator import Fault, Settings, Simulator
+
+from .fake import signed_in
 
 START = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -40,8 +43,23 @@ def state(sim: Simulator, tmp_path: Path) -> StateDir:
     return state
 
 
-def opened(sim: Simulator, state: StateDir) -> Cloud:
-    return Cloud.from_state(state, api_url=sim.url, oauth_url=sim.url, pacing=Pacing.none())
+def with_tokens(sim: Simulator, path: Path) -> StateDir:
+    """A state directory with tokens of ``sim``, for tests that are not about the sign-in."""
+    tokens = sim.cloud.issue_tokens("1EAF7C88-0000-4000-8000-000000000001")
+    return signed_in(
+        path,
+        access_token=tokens.access_token,
+        refresh_token=tokens.refresh_token,
+        expires_at=datetime.now(UTC) + timedelta(hours=1),
+        api_url=sim.url,
+        oauth_url=sim.url,
+    )
+
+
+def opened(sim: Simulator, state: StateDir, *, connections: int = 8) -> Cloud:
+    return Cloud.from_state(
+        state, api_url=sim.url, oauth_url=sim.url, connections=connections, pacing=Pacing.none()
+    )
 
 
 async def listed(cloud: Cloud) -> list[MediaItem]:
@@ -92,6 +110,39 @@ def test_tokens_that_die_are_refreshed_once(sim: Simulator, state: StateDir) -> 
 
     asyncio.run(main())
     assert sim.cloud.sign_in.refreshes == 1
+
+
+def test_no_more_connections_than_asked_for(tmp_path: Path) -> None:
+    """Ten requests at once over two connections: Blink never has more than two to answer."""
+    with Simulator(Settings(clips=0, latency=0.05)) as slow:
+        state = with_tokens(slow, tmp_path)
+
+        async def main() -> None:
+            async with opened(slow, state, connections=2) as cloud:
+                await asyncio.gather(*(cloud.networks() for _ in range(10)))
+
+        asyncio.run(main())
+        assert len(slow.requests) == 10
+        assert slow.max_in_flight <= 2
+
+
+def test_no_proxy_stands_between_this_machine_and_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With both overrides on loopback, HTTP_PROXY, here an address where nobody answers, has no say."""
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    with socket.socket() as nobody, Simulator(Settings(clips=0)) as sim:
+        nobody.bind(("127.0.0.1", 0))  # bound, so that nobody else gets it, and not listening
+        for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+            monkeypatch.setenv(name, f"http://127.0.0.1:{nobody.getsockname()[1]}")
+        state = with_tokens(sim, tmp_path)
+
+        async def main() -> None:
+            async with opened(sim, state) as cloud:
+                assert (await cloud.homescreen()).cameras
+
+        asyncio.run(main())
 
 
 def test_a_revoked_sign_in_is_said(sim: Simulator, state: StateDir) -> None:

@@ -19,6 +19,7 @@ from blink_archive.client import StateDir
 from blink_archive.client.addresses import Addresses
 from blink_archive.client.session import load_session, save_session
 from blink_archive.simulator import Settings, Simulator
+from tests.protocol.samples import SAMPLES
 
 from .fake import NOW, FakeBlink, cloud, session, signed_in
 
@@ -162,7 +163,8 @@ def test_a_dead_refresh_token_needs_a_person(tmp_path: Path, status: int) -> Non
 
 
 def test_a_cancelled_request_does_not_lose_the_new_tokens(tmp_path: Path) -> None:
-    """Ctrl-C while a refresh is being answered: it is stored before the cloud closes."""
+    """Ctrl-C while a refresh is being answered: the cloud closes only when the new pair is in the file,
+    though Blink takes its time."""
     state = signed_in(tmp_path, expires_at=NOW)
     blink = FakeBlink()
 
@@ -173,6 +175,11 @@ def test_a_cancelled_request_does_not_lose_the_new_tokens(tmp_path: Path) -> Non
             under_way.set()
             await go_on.wait()
 
+        async def answer_later() -> None:
+            for _ in range(20):  # turns of the event loop: more than closing alone takes
+                await asyncio.sleep(0)
+            go_on.set()
+
         blink.during_refresh = hold
         async with cloud(state, blink) as asked:
             task = asyncio.create_task(asked.homescreen())
@@ -180,10 +187,11 @@ def test_a_cancelled_request_does_not_lose_the_new_tokens(tmp_path: Path) -> Non
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
-            go_on.set()
+            answering = asyncio.create_task(answer_later())
+        assert stored(state) == ("access-1", "refresh-1")
+        await answering
 
     asyncio.run(main())
-    assert stored(state) == ("access-1", "refresh-1")
 
 
 def test_a_refresh_that_waits_for_another_process_is_given_up_at_once(tmp_path: Path) -> None:
@@ -223,6 +231,51 @@ def test_a_full_disk_spends_no_refresh_token(tmp_path: Path) -> None:
     assert blink.requests == []
     asyncio.run(ask(state, blink))
     assert stored(state) == ("access-1", "refresh-1")
+
+
+class FullAfterwards(StateDir):
+    """A state directory that takes everything but the pair that a refresh brings."""
+
+    def write(self, name: str, value: Mapping[str, Any]) -> None:
+        if value.get("access_token") == "access-1":
+            raise errors.StorageError(f"{self.path / name} cannot be written: the disk is full.")
+        super().write(name, value)
+
+
+def test_a_pair_that_could_not_be_stored_is_not_used(tmp_path: Path) -> None:
+    """The disk fills up while Blink answers: no request carries a token that is in no file."""
+    state = signed_in(tmp_path, expires_at=NOW)
+    blink = FakeBlink()
+
+    async def main() -> None:
+        async with cloud(FullAfterwards(state.path), blink) as asked:
+            with pytest.raises(errors.StorageError):
+                await asked.homescreen()
+            with pytest.raises(errors.NotSignedIn):  # the old pair was spent: a person has to sign in
+                await asked.homescreen()
+
+    asyncio.run(main())
+    assert blink.issued == 1
+    assert {request.url.path for request in blink.requests} == {"/oauth/token"}
+    assert stored(state) == ("access-0", "refresh-0")
+
+
+def test_ids_are_stored_beside_a_newer_pair(tmp_path: Path) -> None:
+    """Another process refreshes while a homescreen is being answered: the ids that come with it are
+    stored, and the newer pair stays."""
+    state = signed_in(tmp_path, client_id=None, user_id=None)
+    blink = FakeBlink()
+
+    def refreshed_meanwhile(_: httpx.Request) -> httpx.Response:
+        theirs = session(access_token="theirs", refresh_token="theirs too", client_id=None, user_id=None)
+        save_session(StateDir(state.path), theirs)
+        blink.access, blink.refresh = "theirs", "theirs too"
+        return httpx.Response(200, json=SAMPLES["homescreen"], headers={"Client-Id": "1100002"})
+
+    blink.say("/api/v3/accounts/1100001/homescreen", refreshed_meanwhile)
+    asyncio.run(ask(state, blink))
+    assert stored(state) == ("theirs", "theirs too")
+    assert load_session(state, addresses=Addresses()).client_id == 1100002
 
 
 def test_a_logout_meanwhile_is_respected(tmp_path: Path) -> None:

@@ -299,6 +299,24 @@ def test_retry_after_is_obeyed(tmp_path: Path, status: int, headers: dict[str, s
     assert run(main()) == pytest.approx(seconds)
 
 
+def test_waits_are_not_all_alike(tmp_path: Path) -> None:
+    """As they come, they have up to a second added at random: many clients do not come back at once."""
+
+    def wait() -> float:
+        blink = FakeBlink()
+        blink.say(HOME, httpx.Response(503))
+
+        async def main() -> None:
+            async with cloud(signed_in(tmp_path), blink, pacing=None) as opened:
+                await opened.homescreen()
+
+        return run(main())
+
+    waits = [wait() for _ in range(3)]
+    assert len(set(waits)) > 1
+    assert all(1.0 <= seconds <= 2.0 for seconds in waits)
+
+
 def test_a_long_retry_after_is_not_waited_for(tmp_path: Path) -> None:
     """It is said until when, and nothing is sent before."""
     blink = FakeBlink()

@@ -122,6 +122,30 @@ def test_a_reader_sees_the_old_or_the_new(tmp_path: Path) -> None:
     assert state.read("a.json") == {"a": 2}
 
 
+@posix
+def test_a_write_is_on_stable_storage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The new file is synced, whole, before it takes its name, and the directory after: a power cut
+    leaves the old content or the new, and after `write` the new."""
+    state = StateDir(tmp_path / "state")
+    state.write("a.json", {"a": 1})
+    synced: list[tuple[int, int | None, object]] = []
+    real = os.fsync
+
+    def fsync(descriptor: int) -> None:
+        facts = os.fstat(descriptor)
+        size = None if stat.S_ISDIR(facts.st_mode) else facts.st_size
+        synced.append((facts.st_ino, size, json.loads((state.path / "a.json").read_text())))
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    state.write("a.json", {"a": 2})
+    file = (state.path / "a.json").stat()
+    assert synced == [
+        (file.st_ino, file.st_size, {"a": 1}),
+        (state.path.stat().st_ino, None, {"a": 2}),
+    ]
+
+
 @pytest.mark.parametrize(
     "content",
     [b"", b"{", b"[]", b"null", b"\xff", b"{}", b"[" * 100_000, b" " * 2_000_000, b'{"email": 5}'],
