@@ -77,6 +77,40 @@ def test_pragmas_of_a_writer(archive: Archive) -> None:
         catalog.close()
 
 
+@pytest.mark.parametrize(
+    ("pragma", "stays"), [("journal_mode", "wal"), ("synchronous", "2"), ("foreign_keys", "0")]
+)
+def test_pragma_that_is_not_taken_is_an_error(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch, pragma: str, stays: str
+) -> None:
+    """SQLite may leave a setting as it was and say nothing: a writer looks, and refuses to go on."""
+    connection = sqlite3.connect(archive.catalog_path)
+    connection.execute(f"PRAGMA {pragma} = {stays}").fetchall()
+
+    def refuse(action: int, name: str | None, value: str | None, *_: str | None) -> int:
+        setting = action == sqlite3.SQLITE_PRAGMA and name == pragma and value is not None
+        return sqlite3.SQLITE_IGNORE if setting else sqlite3.SQLITE_OK
+
+    connection.set_authorizer(refuse)
+    monkeypatch.setattr("blink_archive.archive.catalog._connect", lambda path, *, mode: connection)
+    with pytest.raises(ArchiveError, match=rf"would not set {pragma} .*it is {stays}"):
+        Catalog.open(archive.catalog_path)
+    connection.close()
+
+
+def test_writers_wait_for_each_other(archive: Archive) -> None:
+    """A writer gives another one's short transaction a minute to end; a reader waits for less."""
+    waits = []
+    for catalog in (
+        Catalog.create(archive.root / "new.db", uuid="u", account_id=1, now=NOW),
+        Catalog.open(archive.catalog_path),
+        Catalog.read(archive.catalog_path),
+    ):
+        waits.append(catalog.value("PRAGMA busy_timeout"))
+        catalog.close()
+    assert waits == [60_000, 60_000, 10_000]
+
+
 def test_new_catalog_says_what_it_is(archive: Archive) -> None:
     """Format, application id and the one row of ``archive`` are there; the tables are STRICT."""
     catalog = Catalog.read(archive.catalog_path)

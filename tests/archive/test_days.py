@@ -6,17 +6,20 @@ import json
 import os
 import shutil
 import subprocess
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from blink_archive.archive.catalog import Catalog
 from blink_archive.archive.days import write_day, write_dirty_days
+from blink_archive.archive.feed import record_losses, start_account
 from blink_archive.archive.folder import Archive
+from blink_archive.archive.queue import Outcome, record_outcomes
 from blink_archive.archive.store import Store
 from blink_archive.errors import StorageError
 
-from .helpers import NOW, archive_files, clip_row, list_items, make_item, write
+from .helpers import NOW, archive_files, begin, clip_row, list_items, make_item, queued, write
 
 DAY = "2026/11/23"
 
@@ -25,8 +28,8 @@ def dirty(catalog: Catalog) -> list[str]:
     return [row["local_day"] for row in catalog.rows("SELECT local_day FROM dirty_days ORDER BY 1")]
 
 
-def clips_json(root: Path) -> list[dict[str, object]]:
-    return json.loads((root / DAY / "clips.json").read_text(encoding="utf-8"))["clips"]
+def clips_json(root: Path, *, day: str = DAY) -> list[dict[str, object]]:
+    return json.loads((root / day / "clips.json").read_text(encoding="utf-8"))["clips"]
 
 
 def sums(root: Path) -> dict[str, str]:
@@ -93,6 +96,59 @@ def test_numbers_that_json_lacks_do_not_spoil_clips_json(
     write_dirty_days(catalog, store)
     text = (archive.root / DAY / "clips.json").read_text(encoding="utf-8")
     assert json.loads(text, parse_constant=refuse)["day"] == "2026-11-23"
+
+
+def test_clips_json_leaves_out_nothing_but_ids(archive: Archive, catalog: Catalog, store: Store) -> None:
+    """Every fact that a row can hold, the user's decisions and the losses included, is in clips.json: what
+    is left out is told otherwise (the item, the day), or means nothing outside of this catalog."""
+    list_items(catalog, make_item(1))
+    archive_files(catalog, store, "1", clip_data=b"clip", picture=b"picture")
+    row = clip_row(catalog, "1")
+    with catalog.transaction():
+        for column in (column for column, value in row.items() if value is None):
+            catalog.db.execute(f"UPDATE clips SET {column} = '7'")
+    row = clip_row(catalog, "1")
+    assert None not in row.values()
+    write_dirty_days(catalog, store)
+    (entry,) = clips_json(archive.root)
+    facts = {name: value for name, value in entry.items() if name not in ("item", "events")}
+    left_out = ("id", "raw", "local_day", "archived_run")
+    assert facts == {name: value for name, value in row.items() if name not in left_out}
+
+
+def test_a_tombstone_reaches_clips_json(archive: Archive, catalog: Catalog, store: Store) -> None:
+    """A day whose files were written is written anew when Blink deletes an archived clip of it."""
+    list_items(catalog, make_item(1))
+    archive_files(catalog, store, "1", clip_data=b"clip")
+    write_dirty_days(catalog, store)
+    list_items(catalog, make_item(1, deleted=True, updated_at=NOW))
+    write_dirty_days(catalog, store)
+    (entry,) = clips_json(archive.root)
+    assert entry["remote_deleted_at"] == "2026-11-24T12:00:00.000000Z"
+
+
+def test_a_failure_reaches_clips_json(archive: Archive, catalog: Catalog, store: Store) -> None:
+    """A clip that could not be fetched has its reason in the folder, too."""
+    list_items(catalog, make_item(1))
+    write_dirty_days(catalog, store)
+    failed = Outcome(queued(catalog)["1"], failure="it broke")
+    record_outcomes(catalog, [failed], run=begin(catalog), now=NOW)
+    write_dirty_days(catalog, store)
+    (entry,) = clips_json(archive.root)
+    assert (entry["last_error"], entry["attempts"]) == ("it broke", 1)
+
+
+def test_a_loss_reaches_clips_json(archive: Archive, catalog: Catalog, store: Store) -> None:
+    """A clip that expired at Blink unfetched is told as gone, with the reason and the event."""
+    list_items(catalog, make_item(1, media=None, created_at=NOW - timedelta(days=61)))
+    write_dirty_days(catalog, store)
+    catalog.db.execute("DROP TABLE counted")  # another run begins, which does not list it
+    start_account(catalog)
+    assert record_losses(catalog, full_walk=True, run=begin(catalog), began=NOW, now=NOW) == 1
+    write_dirty_days(catalog, store)
+    (entry,) = clips_json(archive.root, day="2026/09/24")
+    assert entry["gone_reason"] == "expired at Blink"
+    assert [event["kind"] for event in entry["events"]] == ["gone"]
 
 
 def test_sums_are_removed_when_nothing_is_left(archive: Archive, catalog: Catalog, store: Store) -> None:

@@ -173,6 +173,26 @@ def test_clash_gets_a_suffix_and_old_bytes_stay(tmp_path: Path) -> None:
     assert [(tmp_path / path).read_bytes() for path in (PATH, second, third)] == [b"one", b"two", b"three"]
 
 
+def test_file_that_comes_at_the_last_moment_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that somebody puts under the wanted name after it was found free is not overwritten: the clip
+    gets a suffix, as for any clash."""
+    store = ready(tmp_path)
+    wanted = tmp_path / PATH
+    looked = os.path.lexists
+
+    def found_free_and_then_taken(path: Path) -> bool:
+        found = looked(path)
+        if path == wanted and not found:
+            wanted.write_bytes(b"somebody else's")
+        return found
+
+    monkeypatch.setattr("os.path.lexists", found_free_and_then_taken)
+    second = PATH.replace(".mp4", "~2.mp4")
+    assert write(store, PATH, b"clip") == Kept(second, clash=PATH)
+    assert wanted.read_bytes() == b"somebody else's"
+    assert (tmp_path / second).read_bytes() == b"clip"
+
+
 @posix_only
 @pytest.mark.parametrize("obstacle", ["folder", "dangling link", "link to equal bytes"])
 def test_what_is_no_file_is_a_clash(tmp_path: Path, obstacle: str) -> None:
@@ -220,6 +240,33 @@ def test_failed_sync_of_a_clip_gives_it_no_name(tmp_path: Path) -> None:
     assert list(tmp_path.rglob("*.mp4")) == []
 
 
+def test_failed_sync_is_never_tried_again(tmp_path: Path) -> None:
+    """A second fsync may say yes to bytes that the first one lost: the first no is final, though the disk
+    would take the next, and the part is thrown away."""
+    answers: list[str] = []
+
+    def fsync(fd: int) -> None:
+        answers.append("no" if not answers else "yes")
+        if answers == ["no"]:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    ready(tmp_path)
+    (tmp_path / "note.txt").write_text("old")
+    store = Store(tmp_path, fsync=fsync)
+    part = store.open_part()
+    part.write(b"clip")
+    with pytest.raises(StorageError):
+        store.make_durable(part)
+    part.discard()
+    assert answers == ["no"]
+    answers.clear()
+    with pytest.raises(StorageError):
+        store.write_text("note.txt", "new")
+    assert answers == ["no"]
+    assert (tmp_path / "note.txt").read_text() == "old"
+    assert leftovers(tmp_path) == []
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
 def test_full_disk_while_writing(tmp_path: Path) -> None:
     """A write that the disk has no room for is exit 8, and says that the disk is full."""
@@ -261,6 +308,29 @@ def test_write_text_replaces_at_once(tmp_path: Path) -> None:
     assert seen == (["one", "two"] if os.name != "nt" else ["one"])
     assert note.read_text() == "two"
     assert leftovers(tmp_path) == []
+
+
+@posix_only
+def test_reader_of_a_small_file_keeps_the_old_text(tmp_path: Path) -> None:
+    """Who has the file open reads the whole old text: it was replaced, not written over."""
+    store = ready(tmp_path)
+    store.write_text("note.txt", "old text")
+    with (tmp_path / "note.txt").open() as reader:
+        store.write_text("note.txt", "new")
+        assert reader.read() == "old text"
+    assert (tmp_path / "note.txt").read_text() == "new"
+
+
+@posix_only
+def test_removal_is_durable(tmp_path: Path) -> None:
+    """The folder is synced after a file of ours was removed from it: a power cut does not bring it back."""
+    synced: list[tuple[int, bool]] = []
+    note = tmp_path / "2026" / "note.txt"
+    store = ready(tmp_path, fsync=lambda fd: synced.append((os.fstat(fd).st_ino, note.exists())))
+    store.write_text("2026/note.txt", "one")
+    synced.clear()
+    store.remove("2026/note.txt")
+    assert synced == [(note.parent.stat().st_ino, False)]
 
 
 def test_remove(tmp_path: Path) -> None:
@@ -337,6 +407,17 @@ def test_part_follows_no_link(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(StorageError):
         store.open_part()
     assert victim.read_bytes() == b"precious"
+
+
+def test_part_is_a_new_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that is there already under a part's name is an error: another part is never written into."""
+    store = ready(tmp_path)
+    monkeypatch.setattr("secrets.token_hex", lambda length: "1")
+    other = tmp_path / ".incoming" / "1.part"
+    other.write_bytes(b"another clip's")
+    with pytest.raises(StorageError):
+        store.open_part()
+    assert other.read_bytes() == b"another clip's"
 
 
 def test_free_bytes(tmp_path: Path) -> None:
