@@ -90,8 +90,9 @@ class Catalog:
         """A new catalog with its one ``archive`` row, where `is_blank` says that there is none yet."""
         with catalog_errors(path):
             catalog = cls(_connect(path, mode="rwc"), path=path)
-            catalog._set_pragmas()
-            catalog._fill(uuid=uuid, account_id=account_id, now=now)
+            with catalog.closed_on_failure():
+                catalog._set_pragmas()
+                catalog._fill(uuid=uuid, account_id=account_id, now=now)
             return catalog
 
     @staticmethod
@@ -117,8 +118,9 @@ class Catalog:
         _check_exists(path)
         with catalog_errors(path):
             catalog = cls(_connect(path, mode="rw"), path=path)
-            catalog._check_format()
-            catalog._set_pragmas()
+            with catalog.closed_on_failure():
+                catalog._check_format()
+                catalog._set_pragmas()
             return catalog
 
     @classmethod
@@ -128,8 +130,9 @@ class Catalog:
         _check_exists(path)
         with catalog_errors(path):
             catalog = cls(_connect(path, mode="rw", wait=READER_WAITS), path=path)
-            catalog.db.execute("PRAGMA query_only = ON")
-            catalog._check_format()
+            with catalog.closed_on_failure():
+                catalog.db.execute("PRAGMA query_only = ON")
+                catalog._check_format()
             return catalog
 
     def copy(self) -> Catalog:
@@ -145,6 +148,15 @@ class Catalog:
     def close(self) -> None:
         """Close the connection."""
         self.db.close()
+
+    @contextlib.contextmanager
+    def closed_on_failure(self) -> Iterator[None]:
+        """Close the connection if what is looked at next cannot be used."""
+        try:
+            yield
+        except BaseException:
+            self.close()
+            raise
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:

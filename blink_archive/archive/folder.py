@@ -46,16 +46,13 @@ class Archive:
     def open_catalog(self, *, write: bool = False) -> Catalog:
         """The catalog, proven to be this folder's. Raises `ArchiveError` and its kin."""
         catalog = Catalog.open(self.catalog_path) if write else Catalog.read(self.catalog_path)
-        try:
+        with catalog.closed_on_failure():
             found = catalog.rows("SELECT uuid, account_id FROM archive")
             if found != [{"uuid": self.marker.uuid, "account_id": self.marker.account_id}]:
                 raise ArchiveError(
                     f"The catalog {self.catalog_path} belongs to another archive than {self.root}. "
                     "Check --archive and --catalog; nothing was changed."
                 )
-        except BaseException:
-            catalog.close()
-            raise
         return catalog
 
     @contextlib.contextmanager

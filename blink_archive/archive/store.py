@@ -236,10 +236,11 @@ class Store:
         if full is not None:
             try:
                 fcntl.fcntl(fd, full)
-                return
             except OSError as error:
                 if error.errno not in _UNSUPPORTED:  # network and some external disks lack it
                     raise
+            else:
+                return
         self._fsync(fd)
 
 
