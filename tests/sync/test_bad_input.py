@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -86,6 +88,23 @@ def test_missing_fields_are_tolerated(make_world: MakeWorld) -> None:
     row = world.clip(victim)
     assert (row["status"], row["time_zone"], row["thumbnail"]) == ("archived", "UTC", None)
     assert "_unnamed_" in row["path"]
+
+
+def test_a_clip_without_a_zone_is_filed_by_its_networks(world: World) -> None:
+    """An entry that lacks its `time_zone` takes the network's, as the homescreen of this very run says it:
+    in the row, the name and the day; and that is no problem worth telling."""
+    for clip_id in world.blink.cloud.live_clips():
+        item = world.blink.cloud.item(clip_id)
+        del item["time_zone"]
+        world.blink.cloud.replace_item(clip_id, item)
+    summary = world.sync()
+    assert (summary.exit_code, summary.problems) == (0, [])
+    for clip_id in world.blink.cloud.live_clips():
+        row, network = world.clip(clip_id), world.blink.cloud.clip(clip_id).camera.network
+        local = datetime.fromisoformat(row["created_at"]).astimezone(ZoneInfo(network.time_zone))
+        assert row["time_zone"] == network.time_zone != "UTC"
+        assert row["path"].startswith(f"{local:%Y/%m/%d/%Y-%m-%dT%H-%M-%S%z}_")
+        assert row["local_day"] == f"{local:%Y-%m-%d}"
 
 
 @pytest.mark.parametrize("kind", ["html", "json"])

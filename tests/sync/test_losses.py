@@ -15,6 +15,7 @@ from ..world import World
 def test_a_tombstone_marks_the_row_and_leaves_the_file(world: World) -> None:
     """An archived clip that the user deletes in the app stays here, and its row says when."""
     world.sync()
+    before = world.files()
     victim = world.blink.cloud.live_clips()[0]
     world.clock.pass_by(hours=2)
     world.blink.cloud.delete_clip(victim)
@@ -22,7 +23,8 @@ def test_a_tombstone_marks_the_row_and_leaves_the_file(world: World) -> None:
     row = world.clip(victim)
     assert (row["status"], summary.exit_code) == ("archived", 0)
     assert row["remote_deleted_at"]
-    assert (world.root / row["path"]).is_file()
+    assert {row["path"], row["thumbnail_path"]} <= before.keys()
+    assert before.items() <= world.files().items()
 
 
 def test_a_tombstone_first_seen_is_no_loss(world: World) -> None:
@@ -71,6 +73,23 @@ def test_a_404_that_a_full_walk_confirms_is_a_loss(world: World) -> None:
     assert (second.exit_code, second.account["newly_gone"]) == (3, 1)
     assert world.clip(victim)["reason"] == "no longer listed at Blink"
     assert world.sync(full=True).exit_code == 0
+
+
+def test_a_full_walk_that_breaks_off_confirms_no_loss(make_world: MakeWorld) -> None:
+    """A 404 and a full walk that never got to the clip's page: that Blink did not list it proves nothing,
+    and it waits; a full walk that lists it and a clean answer bring it."""
+    world = make_world(page_limit=5)
+    world.sync(limit=0)
+    victim = min(world.blink.cloud.live_clips(), key=lambda clip: world.blink.cloud.item(clip)["updated_at"])
+    world.blink.faults.add(Fault(endpoint="clip", kind="status", status=404, match=f"/{victim}[.]"))
+    world.blink.faults.add(Fault(endpoint="media_changed", kind="html", match="page=2$"))
+    summary = world.sync(full=True)
+    assert (summary.full_walk, summary.walk_finished, summary.account["listed"]) == (True, False, 5)
+    assert world.clip(victim)["not_found_at"]
+    assert (world.clip(victim)["status"], summary.account["gone"]) == ("waiting", 0)
+    world.blink.faults.clear()
+    assert world.sync(full=True).exit_code == 0
+    world.expect_complete()
 
 
 def test_an_expired_clip_is_named_so(make_world: MakeWorld) -> None:

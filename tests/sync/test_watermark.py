@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs
 
+import httpx
 import pytest
 
+from blink_archive.client import Cloud, Pacing, StateDir
 from blink_archive.simulator import Fault
+from blink_archive.sync.run import Options, Summary
 
 from ..conftest import MakeWorld
 from ..world import World
@@ -38,6 +43,37 @@ def test_it_is_the_servers_date_at_the_first_page(world: World) -> None:
     assert before - timedelta(seconds=2) <= mark <= world.clock.now()
 
 
+def page_times(world: World) -> list[float]:
+    """When each page of the listing was asked for, by Blink's clock."""
+    return [request.time for request in world.blink.requests if request.endpoint == "media_changed"]
+
+
+def test_it_is_the_servers_clock_and_not_this_machines(make_world: MakeWorld) -> None:
+    """Where Blink's clock is three hours behind this machine's, the watermark is Blink's `Date`."""
+    world = make_world(page_limit=5)
+    server = world.clock.now
+    world.clock.now = lambda: server() + timedelta(hours=3)  # type: ignore[method-assign]
+    world.sync(limit=0)
+    first, second, *_ = page_times(world)
+    mark = since(world)
+    assert mark is not None
+    assert int(first) <= mark.timestamp() <= second
+    assert mark < world.clock.now() - timedelta(hours=2)
+
+
+def test_it_is_the_first_pages_date_however_long_the_walk_takes(make_world: MakeWorld) -> None:
+    """With half an hour from page to page the watermark is still the `Date` of the first one: what changed
+    while the rest was read is listed by the next walk."""
+    world = make_world(page_limit=5)
+    world.blink.cloud.on_page = lambda page: world.clock.pass_by(minutes=0 if page == 1 else 30)
+    world.sync(limit=0)
+    first, second, *_ = page_times(world)
+    mark = since(world)
+    assert mark is not None
+    assert int(first) <= mark.timestamp() <= second
+    assert mark < world.clock.now() - timedelta(hours=1)
+
+
 def test_the_next_walk_overlaps_by_an_hour(world: World) -> None:
     """The second walk asks for what changed since an hour before the watermark."""
     world.sync()
@@ -61,6 +97,69 @@ def test_a_walk_that_breaks_off_does_not_move_it(make_world: MakeWorld, kind: st
     world.blink.faults.clear()
     assert world.sync().exit_code == 0
     world.expect_complete()
+
+
+def test_a_later_walk_that_breaks_off_does_not_move_it_either(make_world: MakeWorld) -> None:
+    """An incremental walk whose second page fails leaves the watermark where the last whole walk put it."""
+    world = make_world(page_limit=5)
+    world.sync(limit=0)
+    mark = since(world)
+    world.clock.pass_by(hours=30)
+    for clip_id in world.blink.cloud.live_clips()[:8]:
+        world.blink.cloud.touch(clip_id)
+    broken = world.blink.faults.add(Fault(endpoint="media_changed", kind="html", match="page=2$"))
+    summary = world.sync(limit=0)
+    assert (summary.full_walk, summary.walk_finished, summary.account["listed"]) == (False, False, 5)
+    assert world.blink.faults.fired(broken)
+    assert since(world) == mark
+    world.blink.faults.clear()
+    world.sync(limit=0)
+    assert since(world) != mark
+
+
+def test_an_interrupted_walk_does_not_move_it(make_world: MakeWorld) -> None:
+    """Ctrl-C while the second page is on its way: exit 130, and the watermark is the last whole walk's."""
+    world = make_world(page_limit=5)
+    world.sync(limit=0)
+    mark = since(world)
+    world.clock.pass_by(hours=2)
+
+    async def cancelled() -> Summary:
+        loop, task = asyncio.get_running_loop(), asyncio.ensure_future(world._sync(Options(full=True)))
+        heard = threading.Event()
+
+        def cut() -> None:
+            task.cancel()
+            heard.set()
+
+        def cut_at_the_second(page: int) -> None:  # in the simulator's thread: the page waits for it
+            if page == 2:
+                loop.call_soon_threadsafe(cut)
+                assert heard.wait(10)
+
+        world.blink.cloud.on_page = cut_at_the_second
+        return await task
+
+    summary = asyncio.run(cancelled())
+    assert (summary.exit_code, summary.walk_finished, summary.account["listed"]) == (130, False, 5)
+    assert since(world) == mark
+    world.blink.cloud.on_page = None
+    assert world.sync().exit_code == 0
+    world.expect_complete()
+
+
+def test_a_short_page_is_not_the_end(world: World) -> None:
+    """Pages of five, three, five and no entries: all thirteen are listed, and the walk is whole."""
+    clips = [clip.id for clip in world.blink.cloud.clips()[:13]]
+    for number, page in enumerate((clips[:5], clips[5:8], clips[8:], []), 1):
+        body = {"limit": 5, "purge_id": 0, "media": [world.blink.cloud.item(clip) for clip in page]}
+        world.blink.faults.add(
+            Fault(endpoint="media_changed", kind="json", body=body, match=f"page={number}$")
+        )
+    summary = world.sync(limit=0)
+    assert {row["origin_key"] for row in world.rows("SELECT * FROM clips")} == {str(clip) for clip in clips}
+    assert (summary.exit_code, summary.walk_finished, summary.pages) == (0, True, 4)
+    assert since(world) is not None
 
 
 @pytest.mark.parametrize(
@@ -118,13 +217,47 @@ def test_a_false_empty_full_walk_is_warned_of_and_not_believed(world: World) -> 
     world.expect_complete()
 
 
-def test_a_clock_that_is_a_day_off_does_not_move_it(make_world: MakeWorld) -> None:
+class Dateless(httpx.AsyncHTTPTransport):
+    """A way to Blink on which the `Date` gets lost."""
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        response = await super().handle_async_request(request)
+        del response.headers["Date"]
+        return response
+
+
+def test_an_answer_without_a_date_does_not_move_it(world: World) -> None:
+    """A walk whose first page says no time leaves the watermark and is warned of; its clips are fetched."""
+    world.sync()
+    mark = since(world)
+    world.clock.pass_by(hours=2)
+    added = world.blink.cloud.add_clip()
+
+    def cloud() -> Cloud:
+        return Cloud.from_state(
+            StateDir(world.state),
+            api_url=world.blink.url,
+            oauth_url=world.blink.url,
+            pacing=Pacing.none(),
+            now=world.clock.now,
+            transport=Dateless(),
+        )
+
+    world.cloud = cloud  # type: ignore[method-assign]
+    summary = world.sync()
+    assert since(world) == mark
+    assert [warning for warning in summary.warnings if "no date" in warning]
+    assert world.clip(added)["status"] == "archived"
+
+
+@pytest.mark.parametrize("days", [-2, 2])
+def test_a_clock_that_is_a_day_off_does_not_move_it(make_world: MakeWorld, days: int) -> None:
     """A `Date` more than a day from the local clock is no watermark; clips are fetched all the same."""
     world = make_world()
     server = world.blink.cloud.settings
     assert server.now == world.clock.now
     machine = world.clock.now
-    world.clock.now = lambda: machine() - timedelta(days=2)  # type: ignore[method-assign]
+    world.clock.now = lambda: machine() + timedelta(days=days)  # type: ignore[method-assign]
     summary = world.sync()
     assert since(world) is None
     assert "clock" in summary.warnings[0]
@@ -162,6 +295,19 @@ def test_full_walks_are_due_by_what_blink_keeps(
     world = make_world(clips=2, auto_delete_days=auto_delete_days, hostile=False)
     assert world.sync().full_walk
     world.clock.pass_by(days=due - 0.1)
+    assert not world.sync().full_walk
+    world.clock.pass_by(days=0.2)
+    assert world.sync().full_walk
+
+
+def test_a_full_walk_is_due_weekly_where_blink_does_not_say_how_long_it_keeps(make_world: MakeWorld) -> None:
+    """Without `auto_delete_days` it is every seven days."""
+    world = make_world(clips=2, hostile=False)
+    home = {"account": {"id": 1100001}, "networks": [], "video_stats": {}}
+    world.blink.faults.add(Fault(endpoint="homescreen", kind="json", body=home))
+    assert world.sync().full_walk
+    assert world.rows("SELECT auto_delete_days FROM accounts") == [{"auto_delete_days": None}]
+    world.clock.pass_by(days=6.9)
     assert not world.sync().full_walk
     world.clock.pass_by(days=0.2)
     assert world.sync().full_walk

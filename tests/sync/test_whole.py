@@ -30,6 +30,29 @@ def test_a_second_sync_fetches_nothing(world: World) -> None:
     world.expect_complete()
 
 
+def test_what_an_earlier_run_archived_counts_as_before(world: World) -> None:
+    """The account of a second, full walk tells its own clips from those that were here already."""
+    first = world.sync().account
+    assert (first["archived_now"], first["archived_before"]) == (12, 0)
+    second = world.sync(full=True).account
+    assert (second["archived_now"], second["archived_before"]) == (0, 12)
+
+
+def test_clips_come_before_thumbnails_that_were_left_over(world: World) -> None:
+    """Clips expire: with `--limit 1` and thumbnails of an earlier run waiting, what is fetched is a clip."""
+    broken = world.blink.faults.add(Fault(endpoint="thumbnail", kind="html"))
+    assert world.sync(limit=3).thumbnails == 0
+    assert world.blink.faults.fired(broken) == 3
+    world.blink.faults.clear()
+    world.clock.pass_by(minutes=1)
+    summary = world.sync(limit=1)
+    assert (summary.fetched, summary.thumbnails) == (1, 1)
+    left = world.rows("SELECT 1 FROM clips WHERE sha256 IS NOT NULL AND thumbnail_sha256 IS NULL")
+    assert len(left) == 3
+    world.sync()
+    world.expect_complete()
+
+
 def test_a_download_that_marks_clips_watched_is_not_repeated(make_world: MakeWorld) -> None:
     """Where downloading flips `watched` and `updated_at`, the clips are listed again, their first
     `watched` is kept, and not one of them is downloaded twice."""
