@@ -132,6 +132,24 @@ def test_a_flaw_of_one_transfer_is_not_kept(make_world: MakeWorld) -> None:
     world.expect_complete()
 
 
+def test_two_arrivals_that_differ_are_not_kept(make_world: MakeWorld) -> None:
+    """Two flawed bodies with `ftyp` and `moov`, and not the same bytes: the clip waits and says so, nothing
+    is unproven, and no file has its name."""
+    world = make_world(clips=1, hostile=False, clip_bytes=200_000)  # padded: the cut falls behind `moov`
+    world.blink.faults.add(Fault(endpoint="clip", kind="corrupt", damage="size", times=1))
+    world.blink.faults.add(Fault(endpoint="clip", kind="wrong_length", length="short", times=1))
+    summary = world.sync()
+    assert (summary.exit_code, summary.fetched, summary.unproven) == (3, 0, [])
+    assert len(clips_fetched(world)) == 2
+    row = world.clip(world.blink.cloud.live_clips()[0])
+    assert (row["status"], row["sha256"], row["unproven"]) == ("waiting", None, None)
+    assert "other bytes" in row["last_error"]
+    assert not world.files()
+    assert not list((world.root / ".incoming").iterdir())
+    assert not world.sync().unproven
+    world.expect_complete()
+
+
 def test_a_clip_that_stalls_does_not_hold_the_others(make_world: MakeWorld) -> None:
     """While one connection hangs the other workers go on, and Ctrl-C still ends the run."""
     world = make_world(clips=8, hostile=False)

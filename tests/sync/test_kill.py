@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -74,6 +75,28 @@ def test_other_bytes_under_the_name_are_never_overwritten(make_world: MakeWorld)
     assert row["path"] == path.relative_to(world.root).as_posix().replace(".mp4", "~2.mp4")
     assert (world.root / row["path"]).read_bytes() == world.blink.cloud.clip_bytes(victim)
     assert row["thumbnail_path"] == row["path"].replace(".mp4", ".jpg")
+    assert world.run("verify").returncode == 0
+
+
+def test_other_bytes_under_a_thumbnails_name_are_a_clash_too(make_world: MakeWorld) -> None:
+    """A picture of the user's own where a thumbnail would go stays; the thumbnail alone gets the next name,
+    the clash is an event, and `verify` knows of it."""
+    world = make_world(clips=3, hostile=False)
+    world.sync(limit=0)
+    victim = world.blink.cloud.live_clips()[0]
+    path = (world.root / world.clip(victim)["path"]).with_suffix(".jpg")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"a user's own")
+    assert world.sync().exit_code == 0
+    assert path.read_bytes() == b"a user's own"
+    row = world.clip(victim)
+    wanted = path.relative_to(world.root).as_posix()
+    assert row["path"] == wanted.replace(".jpg", ".mp4")
+    assert row["thumbnail_path"] == wanted.replace(".jpg", "~2.jpg")
+    assert (world.root / row["thumbnail_path"]).read_bytes() == world.blink.cloud.thumbnail_bytes(victim)
+    (clash,) = world.rows("SELECT * FROM events WHERE kind = 'clash'")
+    assert clash["clip_id"] == row["id"]
+    assert json.loads(clash["detail"]) == {"path": wanted, "instead": row["thumbnail_path"]}
     assert world.run("verify").returncode == 0
 
 

@@ -102,6 +102,19 @@ def test_a_dead_refresh_token_asks_for_a_sign_in(world: World) -> None:
     assert world.blink.cloud.passwords_posted == passwords
 
 
+def test_without_a_network_nothing_else_is_asked(world: World) -> None:
+    """Where the homescreen's connection breaks, neither the listing nor any clip is asked for: exit 5."""
+    world.sync(limit=0)
+    world.blink.faults.add(Fault(endpoint="homescreen", kind="reset"))
+    world.blink.forget_requests()
+    summary = world.sync()
+    assert (summary.exit_code, summary.fetched) == (5, 0)
+    assert {request.endpoint for request in world.blink.requests} == {"homescreen"}
+    assert summary.stopped
+    world.blink.faults.clear()
+    assert world.sync().fetched == 12
+
+
 def test_an_update_that_blink_demands_is_exit_5(world: World) -> None:
     """ "An app update is required" ends the run with exit 5 and says that this program needs an update."""
     world.blink.faults.add(Fault(endpoint="media_changed", kind="update_required"))
