@@ -56,6 +56,7 @@ class World:
 
     def __init__(self, tmp_path: Path, **settings: Any) -> None:
         self.clock = Clock()
+        self.chance = 0.5  # what every throw of the dice gives
         self.state = tmp_path / "state"
         self.root = tmp_path / "archive"
         self.settings = Settings(**({"now": self.clock.now, "hostile": True, "clips": 12} | settings))
@@ -101,7 +102,7 @@ class World:
         return asyncio.run(self._sync(Options(**options)))
 
     async def _sync(self, options: Options) -> Summary:
-        time = Time(now=self.clock.now, sleep=self.clock.sleep, random=lambda: 0.5)
+        time = Time(now=self.clock.now, sleep=self.clock.sleep, random=lambda: self.chance)
         async with self.cloud() as cloud:
             summary = await sync(self.archive, cloud, options, time=time, progress=Silent())
         self.check_sum(summary)

@@ -1,5 +1,6 @@
 """What Blink lists becomes facts: every rule about tombstones, listing again, partial clips and losses."""
 
+import sqlite3
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -7,7 +8,14 @@ import pytest
 from blink_archive.archive import feed
 from blink_archive.archive.catalog import Catalog
 from blink_archive.archive.filters import Filter
-from blink_archive.archive.queue import Outcome, account, record_outcomes, waiting, waiting_count
+from blink_archive.archive.queue import (
+    Outcome,
+    SavedClip,
+    account,
+    record_outcomes,
+    waiting,
+    waiting_count,
+)
 
 from .helpers import (
     NOW,
@@ -19,6 +27,7 @@ from .helpers import (
     make_home,
     make_item,
     queued,
+    saved,
     status,
 )
 
@@ -429,3 +438,22 @@ def test_filtered_clips_are_excluded_in_the_account(catalog: Catalog) -> None:
     )
     found = account(catalog, Filter(cameras=("Front door",)), run=begin(catalog), began=NOW)
     assert (found["counted"], found["waiting"], found["excluded"]) == (5, 1, 4)
+
+
+def test_a_batch_of_outcomes_is_recorded_whole_or_not_at_all(catalog: Catalog) -> None:
+    """Where the second of two clips cannot be recorded, the first has neither facts nor an event: a row
+    never says more than its transaction."""
+    list_items(catalog, make_item(7000001), make_item(7000002))
+    clips = queued(catalog)
+    run = begin(catalog)
+    good, bad = (
+        Outcome(clips[key], saved=SavedClip(saved(clips[key].path), duration, None))
+        for key, duration in (("7000001", 4.5), ("7000002", "no number"))
+    )
+    before = catalog.rows("SELECT * FROM clips ORDER BY id"), catalog.rows("SELECT * FROM events")
+    with pytest.raises(sqlite3.IntegrityError):
+        record_outcomes(catalog, [good, bad], run=run, now=NOW)
+    assert (catalog.rows("SELECT * FROM clips ORDER BY id"), catalog.rows("SELECT * FROM events")) == before
+    assert list(queued(catalog)) == ["7000001", "7000002"]
+    record_outcomes(catalog, [good], run=run, now=NOW)
+    assert (status(catalog, "7000001"), event_kinds(catalog, "7000001")) == ("archived", ["archived"])

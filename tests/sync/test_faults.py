@@ -224,6 +224,22 @@ def test_clips_that_never_come_do_not_keep_the_others_waiting(make_world: MakeWo
     world.expect_sums()
 
 
+def test_failures_with_clips_between_them_stop_nothing(make_world: MakeWorld) -> None:
+    """Every second clip fails, twenty in all: what comes in between says that Blink is there, and the run
+    goes on to the end."""
+    world = make_world(clips=40, page_limit=100, hostile=False)
+    world.sync(limit=0)
+    queue = world.rows(
+        "SELECT origin_key FROM clips_view JOIN clips USING (id) WHERE status = 'waiting' AND NOT partial "
+        "ORDER BY clips.created_at, id"
+    )
+    keys = [row["origin_key"] for row in queue[::2]]
+    world.blink.faults.add(Fault(endpoint="clip", kind="status", status=500, match=f"/({'|'.join(keys)})[.]"))
+    summary = world.sync(workers=1)
+    assert (summary.exit_code, summary.fetched, summary.stopped) == (3, 20, None)
+    assert [clip for clip, _ in summary.failures] == keys
+
+
 def test_a_host_that_there_cannot_be_is_that_clips_failure(world: World) -> None:
     """A `media` at a host that is no name in any alphabet: that clip waits, the others are archived."""
     victim = world.blink.cloud.live_clips()[3]

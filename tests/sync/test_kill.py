@@ -7,8 +7,10 @@ import os
 import random
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -119,6 +121,65 @@ def test_an_interrupt_ends_the_run_cleanly_within_a_second(make_world: MakeWorld
     for row in world.rows("SELECT path FROM clips WHERE sha256 IS NOT NULL"):
         assert row["path"] in files
     assert world.rows("SELECT exit_code FROM runs") == [{"exit_code": 130}]
+
+
+SLOW_DISK = """
+import asyncio, os, pathlib, signal, stat, sys, time
+
+heard, stuck = pathlib.Path(sys.argv.pop()), pathlib.Path(sys.argv.pop())
+fsync, set_handler = os.fsync, signal.signal
+
+def slow(fd):
+    if stat.S_ISREG(os.fstat(fd).st_mode):
+        stuck.touch()
+        time.sleep(60)
+    fsync(fd)
+
+def told(number, handler):
+    if handler in (signal.SIG_DFL, signal.default_int_handler) and stuck.exists():
+        asyncio.get_running_loop().call_soon(heard.touch)
+    return set_handler(number, handler)
+
+os.fsync, signal.signal = slow, told
+from blink_archive.cli import main
+main()
+"""
+
+
+def test_a_second_interrupt_does_not_wait_for_the_disk(make_world: MakeWorld) -> None:
+    """While the disk takes a minute over one file, the first Ctrl-C waits for it and the second one does
+    not; nothing is lost by it."""
+    world = make_world(clips=3, hostile=False)
+    world.sync(limit=0)
+    stuck, heard = world.root.parent / "stuck", world.root.parent / "heard"
+    process = subprocess.Popen(
+        [sys.executable, "-c", SLOW_DISK, "sync", "--workers", "1", str(stuck), str(heard)],
+        env=world.environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+    def wait_for(path: Path) -> None:
+        deadline = time.monotonic() + 20
+        while not path.exists():
+            assert process.poll() is None
+            assert time.monotonic() < deadline, f"never {path.name}"
+            time.sleep(0.01)
+
+    try:
+        wait_for(stuck)
+        process.send_signal(signal.SIGINT)
+        wait_for(heard)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(timeout=0.2)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=10) == -signal.SIGINT
+    finally:
+        process.kill()
+        process.wait()
+    assert world.sync().exit_code == 0
+    world.expect_complete()
 
 
 def test_a_second_interrupt_ends_it_at_once(make_world: MakeWorld) -> None:

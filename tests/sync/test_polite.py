@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import json
-from datetime import timedelta
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
+from blink_archive.errors import BlinkError, Busy, NetworkError, ServerError, Throttled
 from blink_archive.simulator import Fault
+from blink_archive.sync.ports import Time
+from blink_archive.sync.receive import Receiver
 from blink_archive.sync.run import Options, Summary
 
 from ..conftest import MakeWorld
-from ..world import World
+from ..world import Silent, World, clips_fetched
 
 
 def test_a_throttled_run_waits_as_long_as_it_is_told(world: World) -> None:
@@ -35,12 +41,127 @@ def test_throttling_without_a_time_backs_off_and_gives_up_politely(world: World,
     world.blink.faults.add(Fault(endpoint="clip", kind="status", status=status))
     summary = world.sync()
     assert summary.exit_code == 5
-    asked = [r for r in world.blink.requests if r.endpoint == "clip"]
+    asked = sorted(r.time for r in world.blink.requests if r.endpoint == "clip")
     assert len(asked) <= 40
-    assert asked[-1].time - asked[0].time >= 15
+    assert asked[-1] - asked[0] >= 15
     world.blink.faults.clear()
+    world.clock.pass_by(minutes=5)  # the young clip is whole by now, and not in the middle of what follows
     world.sync()
     world.expect_complete()
+
+
+@pytest.mark.parametrize("chance", [0.0, 0.5, 1.0])
+def test_there_is_one_pause_a_page_of_no_fixed_length(make_world: MakeWorld, chance: float) -> None:
+    """After each page that has entries the walk pauses once, for a tenth of a second, half of it more or
+    less by chance."""
+    world = make_world(page_limit=4)  # of 15 entries: pages of 4, 4, 4 and 3
+    world.chance = chance
+    summary = world.sync(limit=0)
+    assert summary.pages == 5
+    assert world.clock.slept == pytest.approx([0.1 * (0.5 + chance)] * 4)
+
+
+@dataclass
+class StoppedClock:
+    """A clock that only sleeping moves on, so that waits come out exactly."""
+
+    time: datetime
+    slept: list[float] = field(default_factory=list)
+
+    def now(self) -> datetime:
+        return self.time
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.time += timedelta(seconds=seconds)
+
+
+def receive(
+    make_world: MakeWorld, fault: Fault, *, chance: float = 0.5
+) -> tuple[list[float], int, type[Exception] | None]:
+    """Fetch one clip by itself, with one worker: how long it waited each time, how many requests that made,
+    and how it failed."""
+    clock = StoppedClock(datetime.now(UTC))
+    world = make_world(clips=1, hostile=False, now=clock.now)
+    world.clock.now = clock.now  # type: ignore[method-assign] - the client's
+    world.blink.faults.add(fault)
+    time = Time(now=clock.now, sleep=clock.sleep, random=lambda: chance)
+    media = world.blink.cloud.item(world.blink.cloud.live_clips()[0])["media"]
+
+    async def fetched() -> type[Exception] | None:
+        async with world.cloud() as cloud:
+            receiver = Receiver(cloud, world.archive.store, max_rate=None, time=time, progress=Silent())
+            with ExitStack() as parts:
+                try:
+                    await receiver.clip(media, parts)
+                except BlinkError as error:
+                    return type(error)
+        return None
+
+    failed = asyncio.run(fetched())
+    return clock.slept, len(clips_fetched(world)), failed
+
+
+@pytest.mark.parametrize("chance", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize(
+    ("fault", "waits", "error"),
+    [
+        (Fault(endpoint="clip", kind="status", status=500), [2.0, 4.0], ServerError),
+        (Fault(endpoint="clip", kind="reset"), [2.0, 4.0], NetworkError),
+        (Fault(endpoint="clip", kind="json"), [2.0, 4.0], Busy),
+        (Fault(endpoint="clip", kind="status", status=403), [15.0, 30.0], Throttled),
+        (Fault(endpoint="clip", kind="status", status=429), [15.0, 30.0], Throttled),
+        (Fault(endpoint="clip", kind="status", status=429, times=1), [15.0], None),
+        (Fault(endpoint="clip", kind="status", status=500, times=2), [2.0, 4.0], None),
+    ],
+    ids=lambda value: f"{value.status or value.kind} {value.times or ''}" if isinstance(value, Fault) else "",
+)
+def test_what_failed_is_tried_again_after_waits_that_grow(
+    make_world: MakeWorld, fault: Fault, waits: list[float], error: type[Exception] | None, chance: float
+) -> None:
+    """Three requests for one clip and no more, with twice the wait before the third; a refusal to serve is
+    given more time than a broken connection; chance makes it half more or less."""
+    slept, requests, failed = receive(make_world, fault, chance=chance)
+    assert slept == pytest.approx([wait * (0.5 + chance) for wait in waits])
+    assert (requests, failed) == (len(waits) + 1, error)
+
+
+@pytest.mark.parametrize("form", ["seconds", "date"])
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_time_that_blink_names_is_kept_while_fetching(
+    make_world: MakeWorld, status: int, form: Any
+) -> None:
+    """With `Retry-After` it is that long, neither more nor less, and one more request."""
+    fault = Fault(
+        endpoint="clip", kind="status", status=status, retry_after=40, retry_after_form=form, times=1
+    )
+    slept, requests, failed = receive(make_world, fault)
+    assert slept == pytest.approx([40], abs=1 if form == "date" else 1e-6)  # a date is in whole seconds
+    assert (requests, failed) == (2, None)
+
+
+def test_one_that_is_told_to_wait_holds_up_all(make_world: MakeWorld) -> None:
+    """503 with `Retry-After` for one clip of many: but for what was under way, no worker asks for a clip
+    before that time."""
+    world = make_world(clips=60, page_limit=100, hostile=False)
+    world.blink.faults.add(
+        Fault(endpoint="clip", kind="status", status=503, retry_after=40, times=1, after=3)
+    )
+    jump = world.clock.sleep
+
+    async def sleep(seconds: float) -> None:
+        if seconds > 20:
+            await asyncio.sleep(0.2)  # time for the others to go on, if nothing holds them
+        await jump(seconds)
+
+    world.clock.sleep = sleep  # type: ignore[method-assign]
+    summary = world.sync()
+    assert (summary.exit_code, summary.fetched) == (0, 60)
+    asked = [r for r in world.blink.requests if r.endpoint == "clip"]
+    told = next(r.time for r in asked if r.status == 503)
+    waits = [r.time - told for r in asked if r.time > told]
+    assert not [wait for wait in waits if 20 < wait < 39]
+    assert len([wait for wait in waits if wait < 39]) <= 12
 
 
 def test_a_long_retry_after_ends_the_run(world: World) -> None:
