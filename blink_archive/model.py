@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 from typing import Any, Literal
 
 Family = Literal["camera", "owl", "doorbell"]
@@ -140,3 +140,106 @@ class Command:
     status_code: int | None
     status_msg: str
     raw: Json = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class LiveView:
+    """A live view that Blink offers (protocol.md 5): ``server`` is an ``rtsps://`` or ``immis://`` address.
+
+    ``duration`` (how long it may last), ``continue_interval`` and ``polling_interval`` (of its command,
+    ``command_id``) are in seconds, None where Blink did not say.
+    """
+
+    command_id: int
+    network_id: int
+    server: str = field(repr=False)
+    duration: int | None
+    continue_interval: int | None
+    polling_interval: int | None
+    raw: Json = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramAction:
+    """One line of a schedule: ``action`` (``arm``, ``disarm``) at ``at`` (UTC) on ``days``.
+
+    ``days`` are ``mon`` to ``sun`` as Blink has them, which is by UTC, too.
+    """
+
+    days: tuple[str, ...]
+    at: time
+    action: str
+    raw: Json = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A schedule of a network (protocol.md 4); ``raw`` is what an update sends back."""
+
+    id: int
+    network_id: int
+    name: str
+    enabled: bool
+    actions: tuple[ProgramAction, ...]
+    raw: Json = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredClip:
+    """A clip on a sync module's stick (protocol.md 7). ``id`` holds for this manifest only.
+
+    ``camera_name`` is stripped of all but letters, digits and ``_``; ``kilobytes`` is None if unsaid.
+    ``path`` is where Blink takes a request for it, and then gives it.
+    """
+
+    id: str
+    camera_name: str
+    created_at: datetime
+    kilobytes: int | None
+    path: str
+    raw: Json = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What is on the stick of a sync module; ``unreadable`` counts entries that make no clip."""
+
+    id: str
+    network_id: int
+    module_id: int
+    clips: tuple[StoredClip, ...]
+    unreadable: int
+
+
+@dataclass(frozen=True, slots=True)
+class StorageStatus:
+    """How the stick of a sync module is; ``used`` is in percent, None if unsaid."""
+
+    usb_state: str | None
+    used: int | None
+    full: bool | None
+    backup_enabled: bool | None
+    last_backup_completed: str | None
+    last_backup_result: str | None
+    raw: Json = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What the newer listing (protocol.md 6.1) says of the clip with Blink's id ``clip_id`` in words.
+
+    ``text`` is the full description, else the short one, None where there is none; ``labels`` are what was
+    detected (``person``, ``vehicle``).
+    """
+
+    clip_id: int
+    text: str | None
+    labels: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DescriptionPage:
+    """One page of the newer listing; ``next_key`` asks for the next one, None at the end."""
+
+    descriptions: tuple[Description, ...]
+    next_key: str | None

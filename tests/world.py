@@ -16,7 +16,7 @@ from uuid import uuid4
 
 from blink_archive.archive.catalog import Catalog
 from blink_archive.archive.folder import Archive, create_archive
-from blink_archive.client import Cloud, Pacing, SignIn, StateDir
+from blink_archive.client import Blink, Pacing, SignIn, StateDir
 from blink_archive.errors import CodeNeeded
 from blink_archive.simulator import Settings, Simulator
 from blink_archive.sync.ports import Time
@@ -87,9 +87,9 @@ class World:
             return
         await sign_in.enter_code(self.settings.code)
 
-    def cloud(self) -> Cloud:
+    def cloud(self) -> Blink:
         """The real client, on this world's clock, without waits between its attempts."""
-        return Cloud.from_state(
+        return Blink.from_state(
             StateDir(self.state),
             api_url=self.blink.url,
             oauth_url=self.blink.url,

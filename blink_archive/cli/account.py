@@ -115,9 +115,9 @@ def whoami_command(given: Globals) -> None:
     """Who is signed in; asks Blink, so that the answer is true."""
 
     async def ask() -> tuple[Session, int, int]:
-        async with given.cloud() as cloud:
-            home = await cloud.homescreen()
-            return cloud.session, len(home.networks), len(home.cameras)
+        async with given.blink() as blink:
+            home = await blink.homescreen()
+            return blink.session, len(home.networks), len(home.cameras)
 
     session, networks, cameras = asyncio.run(ask())
     if given.json:

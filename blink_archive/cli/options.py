@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ..archive.catalog import Catalog
     from ..archive.filters import Filter
     from ..archive.folder import Archive
-    from ..client import Cloud, StateDir
+    from ..client import Blink, StateDir
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -83,22 +83,13 @@ class Globals:
 
         if self.state_dir:
             return StateDir(_absolute(self.state_dir, option="--state-dir"))
-        import platformdirs
+        return StateDir.default()
 
-        try:
-            path = platformdirs.user_state_dir("blink-archive", appauthor=False)
-        except RuntimeError:
-            raise UsageError(
-                "The sign-in is kept below ~/.local/state, and no home directory is known here. Set HOME, or "
-                "name another folder with --state-dir."
-            ) from None
-        return StateDir(_absolute(Path(path), option="--state-dir"))
+    def blink(self, *, connections: int = 8) -> Blink:
+        """The signed-in account's `Blink`; `NotSignedIn` where there is none."""
+        from ..client import Blink
 
-    def cloud(self, *, connections: int = 8) -> Cloud:
-        """The signed-in account's cloud; `NotSignedIn` where there is none."""
-        from ..client import Cloud
-
-        return Cloud.from_state(
+        return Blink.from_state(
             self.state(), api_url=self.api_url, oauth_url=self.oauth_url, connections=connections
         )
 

@@ -111,11 +111,11 @@ def run_sync(given: Globals, archive: Archive, options: Options) -> Summary:
     from ..sync.run import sync
 
     async def run() -> Summary:
-        async with given.cloud(connections=options.workers + 1) as cloud:
-            archive.check_account(cloud.account_id)
+        async with given.blink(connections=options.workers + 1) as blink:
+            archive.check_account(blink.account_id)
             shown = bars_wanted(no_progress=given.no_progress, quiet=given.quiet)
             with SyncProgress(shown=shown) as progress:
-                return await sync(archive, cloud, options, time=Time(), progress=progress)
+                return await sync(archive, blink, options, time=Time(), progress=progress)
 
     return run_interruptibly(run())
 
@@ -174,7 +174,7 @@ def _create(given: Globals) -> tuple[Archive, bool]:
     from ..archive.folder import create_archive
 
     return create_archive(
-        given.root(), given.catalog_path(), account_id=given.cloud().account_id, uuid=str(uuid4()), now=now()
+        given.root(), given.catalog_path(), account_id=given.blink().account_id, uuid=str(uuid4()), now=now()
     )
 
 
@@ -188,19 +188,19 @@ def _dry_run(given: Globals, options: Options) -> None:
         given.say(f"{given.root()} is no archive yet; `blink-archive sync --init` makes it one.")
 
     async def run() -> Forecast:
-        async with given.cloud() as cloud:
+        async with given.blink() as blink:
             if has_archive:
                 archive = given.archive()
-                archive.check_account(cloud.account_id)
+                archive.check_account(blink.account_id)
                 real = archive.open_catalog()
                 catalog = real.copy()
                 real.close()
             else:
-                catalog = Catalog.scratch(account_id=cloud.account_id, now=now())
+                catalog = Catalog.scratch(account_id=blink.account_id, now=now())
             try:
                 shown = bars_wanted(no_progress=given.no_progress, quiet=given.quiet)
                 with SyncProgress(shown=shown) as progress:
-                    return await forecast(catalog, cloud, options, time=Time(), progress=progress)
+                    return await forecast(catalog, blink, options, time=Time(), progress=progress)
             finally:
                 catalog.close()
 

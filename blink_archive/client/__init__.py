@@ -1,10 +1,10 @@
-"""The conversation with Blink: sign in with `SignIn`, then ask a `Cloud`."""
+"""The conversation with Blink: sign in with `SignIn`, then ask a `Blink`."""
 
-from .cloud import Cloud
+from .blink import Blink
 from .pacing import Pacing
 from .session import Session
 from .signin import SignIn, logout
 from .state import StateDir
 from .streaming import MediaStream
 
-__all__ = ["Cloud", "MediaStream", "Pacing", "Session", "SignIn", "StateDir", "logout"]
+__all__ = ["Blink", "MediaStream", "Pacing", "Session", "SignIn", "StateDir", "logout"]

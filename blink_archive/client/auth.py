@@ -26,7 +26,7 @@ _WHAT = "a renewed sign-in"
 
 
 class Tokens:
-    """Keeps ``session`` and its file in step; one for each running `Cloud`."""
+    """Keeps ``session`` and its file in step; one for each running `Blink`."""
 
     def __init__(
         self,
@@ -45,24 +45,24 @@ class Tokens:
         self._renewal: asyncio.Task[None] | None = None
         self._exchanging = False
 
-    async def current(self) -> str:
-        """The access token; renewed first if it lives for less than a minute.
+    async def current(self) -> Session:
+        """The session with a token that holds; renewed first if it lives for less than a minute.
 
         Raises NotSignedIn where only a sign-in helps, a BlinkError for passing trouble.
         """
         if self._is_ending(self.session):
             return await self.renewed(self.session.access_token)
-        return self.session.access_token
+        return self.session
 
-    async def renewed(self, refused: str) -> str:
-        """A token other than ``refused``, which Blink does not take; raises as `current`."""
+    async def renewed(self, refused: str) -> Session:
+        """The session with another token than ``refused``, which Blink does not take; raises as `current`."""
         if self.session.access_token == refused:
             if self._renewal is None:
                 self._renewal = asyncio.create_task(self._renew(refused))
                 self._renewal.add_done_callback(self._renewal_ended)
             # A cancelled waiter must not cancel the exchange: its answer holds the only valid token.
             await asyncio.shield(self._renewal)
-        return self.session.access_token
+        return self.session
 
     async def settle(self) -> None:
         """Ends a renewal that has not been sent; waits until one that has is answered and stored."""
@@ -100,6 +100,8 @@ class Tokens:
         async with self._state.locked():
             stored = self._stored()
             if stored.access_token == refused or self._is_ending(stored):
+                if stored.kind == "classic":  # its token lives for 24 hours, and nothing renews it
+                    raise NotSignedIn("This sign-in has ended. Run `blink-archive login` again.")
                 save_session(self._state, stored)  # a full disk has to show before the old token is spent
                 self._exchanging = True
                 try:

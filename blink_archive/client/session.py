@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 from ..errors import CodeExpired, NotSignedIn
 from ..model import from_utc_text, utc_text
@@ -16,16 +16,20 @@ from .state import StateDir, damaged
 DEVICE, SESSION, PENDING = "device.json", "session.json", "pending.json"
 PENDING_LIFE = timedelta(minutes=10)
 
+Kind = Literal["oauth", "classic"]
+
 
 @dataclass(frozen=True, slots=True)
 class Session:
     """A sign-in that holds: the tokens, whose they are, and where they were issued.
 
-    ``expires_at`` is when the access token dies, aware, in UTC. ``user_id`` and ``client_id``
-    are None until a homescreen told them. ``api_url`` and ``oauth_url`` are the overrides in
-    force at the sign-in.
+    ``kind`` decides the header that the token goes in (protocol.md 1). ``expires_at`` is when the access
+    token dies, aware, in UTC; the ``refresh_token`` of a classic session is empty. ``user_id`` and
+    ``client_id`` are None until a homescreen told them. ``api_url`` and ``oauth_url`` are the overrides
+    in force at the sign-in.
     """
 
+    kind: Kind
     email: str = field(repr=False)
     account_id: int
     tier: str
@@ -122,6 +126,15 @@ def save_session(state: StateDir, session: Session) -> None:
     state.write(SESSION, {**asdict(session), "expires_at": utc_text(session.expires_at)})
 
 
+def auth_header(session: Session) -> dict[str, str]:
+    """The header that carries the token of ``session``."""
+    match session.kind:
+        case "oauth":
+            return {"Authorization": f"Bearer {session.access_token}"}
+        case "classic":
+            return {"TOKEN_AUTH": session.access_token}
+
+
 def load_pending(state: StateDir, *, addresses: Addresses, now: datetime) -> Pending:
     """The sign-in that waits for its code.
 
@@ -159,6 +172,7 @@ def _session(stored: Mapping[str, Any]) -> Session | None:
     """The session in a file's JSON, None if that is damaged."""
     match stored:
         case {
+            "kind": "oauth" | "classic",
             "email": str(),
             "account_id": int(),
             "tier": str(),

@@ -33,7 +33,7 @@ from ..protocol.answers import decode, error_of, is_update_required, retry_after
 from ..protocol.endpoints import APP_AGENT, BROWSER_AGENT, ENDPOINTS
 from .addresses import Addresses, origin
 from .auth import Tokens
-from .cloud import Cloud
+from .blink import Blink
 from .pacing import Pacing, retried
 from .session import (
     PENDING,
@@ -243,6 +243,7 @@ class SignIn:
             self._state.remove(PENDING)
             raise
         session = Session(
+            kind="oauth",
             email=pending.email,
             account_id=tier.account_id,
             tier=tier.tier,
@@ -292,7 +293,7 @@ class SignIn:
         tokens = Tokens(self._state, session, client=client, addresses=self._addresses, now=self._now)
         wire = Wire(client, tokens, addresses=self._addresses, pacing=self._pacing, now=self._now)
         with suppress(BlinkError):  # the sign-in holds all the same, and any later homescreen tells them
-            await Cloud(wire, client=client).homescreen()
+            await Blink(wire, client=client).homescreen()
         return tokens.session
 
     async def _ask(

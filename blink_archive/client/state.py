@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from ..errors import StateError, StorageError
+from ..errors import StateError, StorageError, UsageError
 
 LARGEST_FILE = 1024 * 1024
 LOCK_WAIT = 120.0
@@ -32,6 +32,19 @@ class StateDir:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+
+    @classmethod
+    def default(cls) -> StateDir:
+        """The platform's place for state; raises UsageError where no home directory is known."""
+        import platformdirs
+
+        try:
+            return cls(Path(platformdirs.user_state_dir("blink-archive", appauthor=False)).absolute())
+        except RuntimeError:
+            raise UsageError(
+                "The sign-in is kept below ~/.local/state, and no home directory is known here. Set HOME, or "
+                "name another folder with --state-dir."
+            ) from None
 
     def __repr__(self) -> str:
         return f"StateDir({str(self.path)!r})"

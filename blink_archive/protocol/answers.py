@@ -6,7 +6,7 @@ Sources: protocol.md 2.3 (codes), 6 (403 and 406 as throttling).
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -22,7 +22,7 @@ from ..errors import (
     UpdateRequired,
 )
 from ..model import Json
-from .values import integer
+from .values import MAX_TEXT, integer, text_size
 
 _LONGEST_WAIT = timedelta(days=7)
 
@@ -54,6 +54,33 @@ def as_object(value: object, *, what: str) -> Json:
             f"Blink answered with JSON of another shape instead of {what}. Try again later."
         )
     return value
+
+
+def member(answer: Json, name: str) -> Json:
+    """The object ``name`` of ``answer``; an empty one where there is none."""
+    value = answer.get(name)
+    return value if isinstance(value, Mapping) else {}
+
+
+def entries(answer: Json, name: str) -> Iterator[tuple[int, Json]]:
+    """The objects with an id in the list ``name``; nothing where there is no such list."""
+    found = answer.get(name)
+    for entry in found if isinstance(found, list) else ():
+        if isinstance(entry, Mapping) and (number := integer(entry.get("id"))) is not None:
+            yield number, entry
+
+
+def text_of(raw: Json, name: str) -> str | None:
+    """Text or a number as text; None for anything else and what is far too long."""
+    match raw.get(name):
+        case bool():
+            return None
+        case int() as number:
+            return str(number)
+        case str() as text if text_size(text) <= MAX_TEXT:
+            return text
+        case _:
+            return None
 
 
 def retry_after(header: str | None, *, now: datetime) -> datetime | None:

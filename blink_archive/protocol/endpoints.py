@@ -1,7 +1,7 @@
 """The table of Blink's calls, its hosts and its constants: the one place where a path is written.
 
-Marks, as in protocol.md: S is in the mission's own list, C is current practice that the list
-predates, O is obsolete (for the raw call alone).
+Marks, as in docs/protocol.md: S is in the list of calls that this program promises, C is current practice
+that the list predates, O is obsolete (for the raw call alone).
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import Literal
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from ..errors import UnexpectedAnswer
 
@@ -30,53 +30,203 @@ MAX_DELETE = 50
 CODE_MEDIA_DELETED = 711
 CODE_COMMAND_SUCCEEDED = 908
 
+NOTES = "protocol notes"
+CLIENTS = "public clients"
+
 Mark = Literal["S", "C", "O"]
-Auth = Literal["none", "cookies", "bearer"]
+Auth = Literal["none", "cookies", "token"]
 Method = Literal["GET", "POST"]
 
 _TIER = re.compile(r"[a-z0-9]{1,12}")
+_PLACE = re.compile(r"\\\{(\w+)\\\}")
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One call: ``path`` is a template over ids, ``section`` where protocol.md describes it."""
+    """One call.
+
+    ``path`` is a template over ids and names; a ``path`` of media is what Blink itself lists, here to be
+    known by. ``section`` is where docs/protocol.md describes it. ``status`` is empty for a call in use, or
+    says since when it is known, and whether it is deprecated or obsolete.
+    """
 
     name: str
     method: Method
     path: str
-    auth: Auth
     mark: Mark
     section: str
+    auth: Auth = "token"
+    status: str = ""
+
+    @property
+    def source(self) -> str:
+        """Where the call is known from."""
+        return CLIENTS if self.mark == "C" else NOTES
 
     def fill(self, **ids: int | str) -> str:
         """The path with every ``{id}`` replaced by its percent-encoded value."""
         return self.path.format_map({name: quote(str(value), safe="") for name, value in ids.items()})
 
+    def ids_in(self, path: str) -> dict[str, str] | None:
+        """The inverse of `fill`: the values in ``path`` (without its query); None for another path."""
+        pattern = _PLACE.sub(r"(?P<\1>[^/]+)", re.escape(self.path))
+        found = re.fullmatch(pattern, path)
+        return None if found is None else {name: unquote(text) for name, text in found.groupdict().items()}
+
+
+_V1 = "/api/v1/accounts/{account}"
+_V1N = "/api/v1/accounts/{account}/networks/{network}"
+_V2N = "/api/v2/accounts/{account}/networks/{network}"
+_CLIENT = "/api/v4/account/{account}/client/{client}"
+_CAMERA = "/network/{network}/camera/{camera}"
+_OWL = f"{_V1N}/owls/{{camera}}"
+_DOORBELL = f"{_V1N}/doorbells/{{camera}}"
+_PROGRAMS = "/api/v1/networks/{network}/programs"
+_MEDIA = "/api/v3/media/accounts/{account}/networks/{network}/{type}/{camera}"
+_USB = f"{_V1N}/sync_modules/{{module}}/local_storage"
+_OLD_PICTURE = "/media/production/account/{account}/network/{network}/camera/{camera}"
 
 _TABLE = (
-    # signing in
-    Endpoint("oauth_authorize", "GET", "/oauth/v2/authorize", "cookies", "C", "2.1"),
-    Endpoint("oauth_signin_page", "GET", "/oauth/v2/signin", "cookies", "C", "2.1"),
-    Endpoint("oauth_signin", "POST", "/oauth/v2/signin", "cookies", "C", "2.1"),
-    Endpoint("oauth_verify", "POST", "/oauth/v2/2fa/verify", "cookies", "C", "2.1"),
-    Endpoint("oauth_token", "POST", "/oauth/token", "none", "C", "2.1"),
-    Endpoint("tier_info", "GET", "/api/v1/users/tier_info", "bearer", "C", "2.1"),
-    # system
-    Endpoint("homescreen", "GET", "/api/v3/accounts/{account}/homescreen", "bearer", "S", "3"),
-    Endpoint("networks", "GET", "/networks", "bearer", "C", "3"),
-    # networks and commands
-    Endpoint("arm", "POST", "/api/v1/accounts/{account}/networks/{network}/state/arm", "bearer", "S", "4"),
+    # 2.1 signing in
+    Endpoint("oauth_authorize", "GET", "/oauth/v2/authorize", "C", "2.1", "cookies", "since 2025"),
+    Endpoint("oauth_signin_page", "GET", "/oauth/v2/signin", "C", "2.1", "cookies", "since 2025"),
+    Endpoint("oauth_signin", "POST", "/oauth/v2/signin", "C", "2.1", "cookies", "since 2025"),
+    Endpoint("oauth_verify", "POST", "/oauth/v2/2fa/verify", "C", "2.1", "cookies", "since 2025"),
+    Endpoint("oauth_token", "POST", "/oauth/token", "C", "2.1", "none", "since 2025"),
+    Endpoint("tier_info", "GET", "/api/v1/users/tier_info", "C", "2.1", status="since 2025"),
+    # 2.2 the classic login
+    Endpoint("login", "POST", "/api/v5/account/login", "S", "2.2", "none", "refused to most accounts"),
+    Endpoint("pin_verify", "POST", f"{_CLIENT}/pin/verify", "S", "2.2", status="with the classic login"),
+    Endpoint("pin_resend", "POST", f"{_CLIENT}/pin/resend", "S", "2.2", status="with the classic login"),
+    Endpoint("logout", "POST", f"{_CLIENT}/logout", "S", "2.2"),
+    # 3 the system
+    Endpoint("homescreen", "GET", "/api/v3/accounts/{account}/homescreen", "S", "3"),
+    Endpoint("notifications", "GET", f"{_V1}/notifications/configuration", "S", "3"),
+    Endpoint("notifications_update", "POST", f"{_V1}/notifications/configuration", "S", "3"),
+    Endpoint("client_options", "GET", f"{_V1}/clients/{{client}}/options", "S", "3"),
+    Endpoint("client_update", "POST", "/client/{client}/update", "S", "3"),
+    Endpoint("version", "GET", "/api/v1/version", "S", "3", "none"),
+    Endpoint("regions", "GET", "/regions", "S", "3", "none"),
+    Endpoint("logs_upload", "POST", "/app/logs/upload", "S", "3", status="its body is not known"),
+    Endpoint("account_options", "GET", "/api/v1/account/options", "S", "3"),
+    Endpoint("health", "GET", "/health", "S", "3", "none", "deprecated"),
+    Endpoint("networks", "GET", "/networks", "C", "3", status="called obsolete by the notes, still used"),
     Endpoint(
-        "disarm", "POST", "/api/v1/accounts/{account}/networks/{network}/state/disarm", "bearer", "S", "4"
+        "sync_module",
+        "GET",
+        "/network/{network}/syncmodules",
+        "C",
+        "3",
+        status="called obsolete by the notes, still used",
     ),
-    Endpoint("command", "GET", "/network/{network}/command/{command}", "bearer", "S", "4"),
-    # media
-    Endpoint("media_changed", "GET", "/api/v1/accounts/{account}/media/changed", "bearer", "S", "6"),
-    Endpoint("media_delete", "POST", "/api/v1/accounts/{account}/media/delete", "bearer", "S", "6"),
+    Endpoint("network_update", "POST", "/network/{network}/update", "C", "3"),
+    Endpoint("camera_usage", "GET", "/api/v1/camera/usage", "C", "3"),
+    Endpoint("user", "GET", "/user", "C", "3"),
+    Endpoint("account_clients", "GET", "/account/clients", "O", "3", status="obsolete"),
+    # 4 networks, commands, schedules
+    Endpoint("arm", "POST", f"{_V1N}/state/arm", "S", "4"),
+    Endpoint("disarm", "POST", f"{_V1N}/state/disarm", "S", "4"),
+    Endpoint("command", "GET", "/network/{network}/command/{command}", "S", "4"),
+    Endpoint("command_done", "POST", "/network/{network}/command/{command}/done/", "C", "4"),
+    Endpoint("command_update", "POST", "/network/{network}/command/{command}/update/", "C", "4"),
+    Endpoint("programs", "GET", _PROGRAMS, "S", "4"),
+    Endpoint("program_enable", "POST", f"{_PROGRAMS}/{{program}}/enable", "S", "4"),
+    Endpoint("program_disable", "POST", f"{_PROGRAMS}/{{program}}/disable", "S", "4"),
+    Endpoint("program_update", "POST", f"{_PROGRAMS}/{{program}}/update", "S", "4"),
+    Endpoint("program_create", "POST", f"{_PROGRAMS}/create", "C", "4"),
+    Endpoint("program_delete", "POST", f"{_PROGRAMS}/{{program}}/delete", "C", "4"),
+    # 5 cameras, owls (Mini), doorbells
+    Endpoint("camera_enable", "POST", f"{_CAMERA}/enable", "S", "5"),
+    Endpoint("camera_disable", "POST", f"{_CAMERA}/disable", "S", "5"),
+    Endpoint("doorbell_enable", "POST", f"{_DOORBELL}/enable", "S", "5"),
+    Endpoint("doorbell_disable", "POST", f"{_DOORBELL}/disable", "S", "5"),
+    Endpoint("camera_snapshot", "POST", f"{_CAMERA}/thumbnail", "S", "5"),
+    Endpoint("owl_snapshot", "POST", f"{_OWL}/thumbnail", "S", "5"),
+    Endpoint("doorbell_snapshot", "POST", f"{_DOORBELL}/thumbnail", "S", "5"),
+    Endpoint("camera_record", "POST", f"{_CAMERA}/clip", "S", "5"),
+    Endpoint("owl_record", "POST", f"{_OWL}/clip", "S", "5"),
+    Endpoint("doorbell_record", "POST", f"{_DOORBELL}/clip", "S", "5"),
+    Endpoint(
+        "camera_liveview",
+        "POST",
+        "/api/v6/accounts/{account}/networks/{network}/cameras/{camera}/liveview",
+        "C",
+        "5",
+    ),
+    Endpoint(
+        "camera_liveview_v5",
+        "POST",
+        "/api/v5/accounts/{account}/networks/{network}/cameras/{camera}/liveview",
+        "S",
+        "5",
+        status="v6 is in use now",
+    ),
+    Endpoint("owl_liveview", "POST", f"{_V2N}/owls/{{camera}}/liveview", "S", "5"),
+    Endpoint("doorbell_liveview", "POST", f"{_V2N}/doorbells/{{camera}}/liveview", "S", "5"),
+    Endpoint("camera_config", "GET", f"{_CAMERA}/config", "S", "5"),
+    Endpoint("owl_config", "GET", f"{_OWL}/config", "S", "5"),
+    Endpoint("doorbell_config", "GET", f"{_DOORBELL}/config", "S", "5"),
+    Endpoint("camera_update", "POST", f"{_CAMERA}/update", "S", "5"),
+    Endpoint("owl_update", "POST", f"{_OWL}/config", "S", "5"),
+    Endpoint("doorbell_update", "POST", f"{_DOORBELL}/config", "S", "5"),
+    Endpoint("camera_snooze", "POST", f"{_V1N}/cameras/{{camera}}/snooze", "S", "5"),
+    Endpoint("owl_snooze", "POST", f"{_OWL}/snooze", "S", "5", status="by analogy, not confirmed"),
+    Endpoint("doorbell_snooze", "POST", f"{_DOORBELL}/snooze", "S", "5", status="by analogy, not confirmed"),
+    Endpoint("picture", "GET", f"{_MEDIA}/thumbnail/thumbnail.jpg", "S", "5"),
+    Endpoint("picture_old", "GET", f"{_OLD_PICTURE}/{{file}}.jpg", "S", "5", status="the older form"),
+    Endpoint("camera_info", "GET", _CAMERA, "S", "5", status="deprecated"),
+    Endpoint("camera_signals", "GET", f"{_CAMERA}/signals", "S", "5", status="deprecated"),
+    Endpoint("owl_light_on", "POST", f"{_OWL}/lights/on", "C", "5"),
+    Endpoint("owl_light_off", "POST", f"{_OWL}/lights/off", "C", "5"),
+    Endpoint("network_cameras", "GET", "/network/{network}/cameras", "O", "5", status="obsolete"),
+    # 6 media
+    Endpoint("media_changed", "GET", f"{_V1}/media/changed", "S", "6"),
+    Endpoint("clip", "GET", f"{_MEDIA}/{{source}}/{{clip}}.mp4", "S", "6"),
+    Endpoint(
+        "clip_old",
+        "GET",
+        "/api/v2/accounts/{account}/media/clip/{clip}.mp4",
+        "S",
+        "6",
+        status="the older form",
+    ),
+    Endpoint("thumbnail", "GET", f"{_MEDIA}/{{source}}/{{clip}}.jpg", "S", "6"),
+    Endpoint(
+        "thumbnail_old",
+        "GET",
+        "/api/v2/accounts/{account}/media/thumb/{clip}.jpg",
+        "S",
+        "6",
+        status="the older form",
+    ),
+    Endpoint("video_options", "POST", "/api/v1/account/video_options", "S", "6"),
+    Endpoint("media_delete", "POST", f"{_V1}/media/delete", "S", "6"),
+    Endpoint("events", "GET", "/events/network/{network}", "O", "6", status="obsolete"),
+    Endpoint("videos_count", "GET", "/api/v2/videos/count", "O", "6", status="obsolete"),
+    Endpoint("videos_page", "GET", "/api/v2/videos/page/{page}", "O", "6", status="obsolete"),
+    Endpoint("videos_unwatched", "GET", "/api/v2/videos/unwatched", "O", "6", status="obsolete"),
+    Endpoint("video", "GET", "/api/v2/video/{clip}", "O", "6", status="obsolete"),
+    Endpoint("video_delete", "POST", "/api/v2/video/{clip}/delete", "O", "6", status="obsolete"),
+    # 6.1 the newer listing
+    Endpoint("media", "POST", "/api/v4/accounts/{account}/media", "C", "6.1", status="not every account"),
+    Endpoint("clip_v4", "GET", "/api/v4/accounts/{account}/media/{clip}/video/contents", "C", "6.1"),
+    # 7 local storage
+    Endpoint("manifest_request", "POST", f"{_USB}/manifest/request", "C", "7"),
+    Endpoint("manifest", "GET", f"{_USB}/manifest/request/{{request}}", "C", "7"),
+    Endpoint("stored_clip_request", "POST", f"{_USB}/manifest/{{manifest}}/clip/request/{{clip}}", "C", "7"),
+    Endpoint("stored_clip", "GET", f"{_USB}/manifest/{{manifest}}/clip/request/{{clip}}", "C", "7"),
+    Endpoint("stored_clip_delete", "POST", f"{_USB}/manifest/{{manifest}}/clip/delete/{{clip}}", "C", "7"),
+    Endpoint("local_storage_status", "GET", f"{_USB}/status", "C", "7"),
 )
 
 ENDPOINTS = {endpoint.name: endpoint for endpoint in _TABLE}
 """Every call by its name."""
+
+
+def endpoint_of(method: str, path: str) -> Endpoint | None:
+    """The call that a request for ``path`` (without its query) is; None where the table has none."""
+    found = (each for each in _TABLE if each.method == method and each.ids_in(path) is not None)
+    return next(found, None)
 
 
 def checked_tier(tier: str) -> str:

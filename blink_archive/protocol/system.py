@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-
 from ..errors import UnexpectedAnswer
 from ..model import Camera, Command, Family, Homescreen, Json, Network, SyncModule
-from .answers import as_object
-from .values import MAX_TEXT, flag, integer, text_size
+from .answers import as_object, entries, member, text_of
+from .values import flag, integer
 
 _FAMILIES: tuple[tuple[str, Family], ...] = (
     ("cameras", "camera"),
@@ -25,15 +23,15 @@ def parse_homescreen(value: object) -> Homescreen:
     if not answer.keys() & {"account", "networks", "cameras"}:
         raise UnexpectedAnswer("Blink answered with something else than the homescreen. Try again later.")
     return Homescreen(
-        account_id=integer(_object(answer, "account").get("id")),
+        account_id=integer(member(answer, "account").get("id")),
         networks=_networks(answer),
-        sync_modules=tuple(_sync_module(number, raw) for number, raw in _entries(answer, "sync_modules")),
+        sync_modules=tuple(_sync_module(number, raw) for number, raw in entries(answer, "sync_modules")),
         cameras=tuple(
             _camera(number, raw, family)
             for name, family in _FAMILIES
-            for number, raw in _entries(answer, name)
+            for number, raw in entries(answer, name)
         ),
-        auto_delete_days=_days(_object(answer, "video_stats").get("auto_delete_days")),
+        auto_delete_days=_days(member(answer, "video_stats").get("auto_delete_days")),
         raw=answer,
     )
 
@@ -53,12 +51,12 @@ def _networks(answer: Json) -> tuple[Network, ...]:
     return tuple(
         Network(
             id=number,
-            name=_text(raw, "name") or "",
-            time_zone=_text(raw, "time_zone"),
+            name=text_of(raw, "name") or "",
+            time_zone=text_of(raw, "time_zone"),
             armed=flag(raw.get("armed")),
             raw=raw,
         )
-        for number, raw in _entries(answer, "networks")
+        for number, raw in entries(answer, "networks")
     )
 
 
@@ -76,7 +74,7 @@ def parse_command(value: object, *, network_id: int, command_id: int | None = No
         network_id=integer(answer.get("network_id")) or network_id,
         complete=flag(answer.get("complete")) or False,
         status_code=integer(answer.get("status_code")),
-        status_msg=_text(answer, "status_msg") or "",
+        status_msg=text_of(answer, "status_msg") or "",
         raw=answer,
     )
 
@@ -85,12 +83,12 @@ def _sync_module(number: int, raw: Json) -> SyncModule:
     return SyncModule(
         id=number,
         network_id=integer(raw.get("network_id")),
-        name=_text(raw, "name") or "",
-        type=_text(raw, "type") or "",
-        serial=_text(raw, "serial"),
-        status=_text(raw, "status"),
-        fw_version=_text(raw, "fw_version"),
-        local_storage_status=_text(raw, "local_storage_status"),
+        name=text_of(raw, "name") or "",
+        type=text_of(raw, "type") or "",
+        serial=text_of(raw, "serial"),
+        status=text_of(raw, "status"),
+        fw_version=text_of(raw, "fw_version"),
+        local_storage_status=text_of(raw, "local_storage_status"),
         raw=raw,
     )
 
@@ -100,14 +98,14 @@ def _camera(number: int, raw: Json, family: Family) -> Camera:
         id=number,
         network_id=integer(raw.get("network_id")),
         family=family,
-        name=_text(raw, "name") or "",
-        type=_text(raw, "type") or "",
-        serial=_text(raw, "serial"),
-        status=_text(raw, "status"),
+        name=text_of(raw, "name") or "",
+        type=text_of(raw, "type") or "",
+        serial=text_of(raw, "serial"),
+        status=text_of(raw, "status"),
         enabled=flag(raw.get("enabled")),
-        battery=_text(raw, "battery"),
-        fw_version=_text(raw, "fw_version"),
-        thumbnail=_text(raw, "thumbnail"),
+        battery=text_of(raw, "battery"),
+        fw_version=text_of(raw, "fw_version"),
+        thumbnail=text_of(raw, "thumbnail"),
         raw=raw,
     )
 
@@ -116,29 +114,3 @@ def _days(value: object) -> int | None:
     """A number of days that an account can have; 3 to 60 have been seen."""
     days = integer(value)
     return days if days is not None and 0 < days <= 3650 else None
-
-
-def _object(answer: Json, name: str) -> Json:
-    value = answer.get(name)
-    return value if isinstance(value, Mapping) else {}
-
-
-def _entries(answer: Json, name: str) -> Iterator[tuple[int, Json]]:
-    """The objects with an id in the list ``name``; nothing where there is no such list."""
-    entries = answer.get(name)
-    for entry in entries if isinstance(entries, list) else ():
-        if isinstance(entry, Mapping) and (number := integer(entry.get("id"))) is not None:
-            yield number, entry
-
-
-def _text(raw: Json, name: str) -> str | None:
-    """Text or a number as text; None for anything else and what is far too long."""
-    match raw.get(name):
-        case bool():
-            return None
-        case int() as number:
-            return str(number)
-        case str() as text if text_size(text) <= MAX_TEXT:
-            return text
-        case _:
-            return None

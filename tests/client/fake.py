@@ -13,7 +13,7 @@ from urllib.parse import parse_qs
 
 import httpx
 
-from blink_archive.client import Cloud, Pacing, Session, SignIn, StateDir
+from blink_archive.client import Blink, Pacing, Session, SignIn, StateDir
 from blink_archive.client.session import save_session
 from tests.protocol.samples import SAMPLES
 
@@ -148,6 +148,7 @@ class FakeBlink:
 def session(**changes: Any) -> Session:
     """A session that lives for another hour."""
     made = Session(
+        kind="oauth",
         email="someone@example.com",
         account_id=1100001,
         tier="u014",
@@ -169,10 +170,10 @@ def signed_in(path: Path, **changes: Any) -> StateDir:
     return state
 
 
-def cloud(state: StateDir, blink: FakeBlink, **options: Any) -> Cloud:
+def cloud(state: StateDir, blink: FakeBlink, **options: Any) -> Blink:
     """A cloud that talks with ``blink``."""
     options = {"now": lambda: NOW, "pacing": Pacing.none()} | options
-    return Cloud.from_state(state, transport=httpx.MockTransport(blink), **options)
+    return Blink.from_state(state, transport=httpx.MockTransport(blink), **options)
 
 
 def sign_in(state: StateDir, blink: FakeBlink, **options: Any) -> SignIn:

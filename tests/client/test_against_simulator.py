@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from blink_archive import errors
-from blink_archive.client import Cloud, Pacing, SignIn, StateDir
+from blink_archive.client import Blink, Pacing, SignIn, StateDir
 from blink_archive.model import MediaItem
 from blink_archive.simulator import Fault, Settings, Simulator
 
@@ -56,13 +56,13 @@ def with_tokens(sim: Simulator, path: Path) -> StateDir:
     )
 
 
-def opened(sim: Simulator, state: StateDir, *, connections: int = 8) -> Cloud:
-    return Cloud.from_state(
+def opened(sim: Simulator, state: StateDir, *, connections: int = 8) -> Blink:
+    return Blink.from_state(
         state, api_url=sim.url, oauth_url=sim.url, connections=connections, pacing=Pacing.none()
     )
 
 
-async def listed(cloud: Cloud) -> list[MediaItem]:
+async def listed(cloud: Blink) -> list[MediaItem]:
     """All items, up to the empty page."""
     items: list[MediaItem] = []
     number = 1
@@ -72,7 +72,7 @@ async def listed(cloud: Cloud) -> list[MediaItem]:
     return items
 
 
-async def fetched(cloud: Cloud, path: str, *, thumbnail: bool = False) -> bytes:
+async def fetched(cloud: Blink, path: str, *, thumbnail: bool = False) -> bytes:
     async with cloud.media(path, thumbnail=thumbnail) as stream:
         data = b"".join([chunk async for chunk in stream.chunks])
         assert stream.length in (None, len(data))
@@ -211,7 +211,7 @@ def test_a_network_is_armed_and_a_clip_deleted(sim: Simulator, state: StateDir) 
     async def main() -> None:
         async with opened(sim, state) as cloud:
             network = (await cloud.homescreen()).networks[0]
-            done = await cloud.wait_for(await cloud.disarm(network.id))
+            done = await cloud.commands.wait_for(await cloud.disarm(network.id))
             assert done.complete
             assert (await cloud.homescreen()).networks[0].armed is False
             assert {known.id for known in await cloud.networks()} >= {network.id}

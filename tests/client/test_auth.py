@@ -310,11 +310,11 @@ def test_another_account_meanwhile_is_noticed(tmp_path: Path) -> None:
 PROCESS = """
 import asyncio, sys
 from pathlib import Path
-from blink_archive.client import Cloud, Pacing, StateDir
+from blink_archive.client import Blink, Pacing, StateDir
 
 async def main():
     state, url = StateDir(Path(sys.argv[1])), sys.argv[2]
-    async with Cloud.from_state(state, api_url=url, oauth_url=url, pacing=Pacing.none()) as cloud:
+    async with Blink.from_state(state, api_url=url, oauth_url=url, pacing=Pacing.none()) as cloud:
         print("ready", flush=True)
         sys.stdin.readline()
         print(len((await cloud.homescreen()).cameras))

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs
 import httpx
 import pytest
 
-from blink_archive.client import Cloud, Pacing, StateDir
+from blink_archive.client import Blink, Pacing, StateDir
 from blink_archive.simulator import Fault
 from blink_archive.sync.run import Options, Summary
 
@@ -233,8 +233,8 @@ def test_an_answer_without_a_date_does_not_move_it(world: World) -> None:
     world.clock.pass_by(hours=2)
     added = world.blink.cloud.add_clip()
 
-    def cloud() -> Cloud:
-        return Cloud.from_state(
+    def cloud() -> Blink:
+        return Blink.from_state(
             StateDir(world.state),
             api_url=world.blink.url,
             oauth_url=world.blink.url,

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from blink_archive import errors
-from blink_archive.client import Cloud, Pacing, StateDir
+from blink_archive.client import Blink, Pacing, StateDir
 from blink_archive.client.addresses import Addresses
 from blink_archive.client.session import load_session
 from blink_archive.model import Command
@@ -21,7 +21,7 @@ from tests.protocol.samples import SAMPLES
 
 from .fake import NOW, REST, FakeBlink, Parts, cloud, run, signed_in
 
-Ask = Callable[[Cloud], Awaitable[Any]]
+Ask = Callable[[Blink], Awaitable[Any]]
 ACCOUNT = "/api/v1/accounts/1100001"
 ARM = f"{ACCOUNT}/networks/2100001/state/arm"
 POLL = "/network/2100001/command/750082090"
@@ -167,7 +167,7 @@ def waited(path: Path, blink: FakeBlink, **options: Any) -> float:
 
     async def main() -> None:
         async with cloud(signed_in(path), blink, pacing=Pacing()) as opened:
-            await opened.wait_for(command(), **options)
+            await opened.commands.wait_for(command(), **options)
 
     return run(main())
 
@@ -258,7 +258,7 @@ def test_no_cookie_of_a_rest_host_is_kept(tmp_path: Path) -> None:
     blink = FakeBlink()
     blink.say(HOME, httpx.Response(200, json=SAMPLES["homescreen"], headers={"Set-Cookie": "a=b"}))
 
-    async def twice(opened: Cloud) -> None:
+    async def twice(opened: Blink) -> None:
         await opened.homescreen()
         await opened.homescreen()
 
@@ -272,9 +272,9 @@ def test_a_session_is_not_sent_to_other_addresses(tmp_path: Path) -> None:
     with pytest.raises(
         errors.NotSignedIn, match=r"against Blink itself, not http://127\.0\.0\.1:1 and Blink"
     ):
-        Cloud.from_state(state, api_url="http://127.0.0.1:1")
+        Blink.from_state(state, api_url="http://127.0.0.1:1")
     with pytest.raises(errors.NotSignedIn, match="blink-archive login"):
-        Cloud.from_state(StateDir(tmp_path / "none"))
+        Blink.from_state(StateDir(tmp_path / "none"))
 
 
 @pytest.mark.parametrize(

@@ -1,26 +1,36 @@
-"""Blink's cloud as verbs: each asks one thing and returns a typed answer or raises."""
+"""Blink as verbs: each asks one thing and returns a typed answer or raises.
+
+The verbs of one family of calls are together: `Blink.commands`, `.cameras`, `.schedules`, `.account`,
+`.local_storage`; what is about the system and its clips is on `Blink` itself.
+"""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from types import TracebackType
-from typing import Literal, Self
+from typing import Self
 
 import httpx
 
-from ..errors import CommandFailed, UnexpectedAnswer, UsageError
-from ..model import Command, Homescreen, MediaPage, Network
-from ..protocol.answers import http_date
-from ..protocol.endpoints import CODE_COMMAND_SUCCEEDED, CODE_MEDIA_DELETED, MAX_DELETE
+from ..errors import UnexpectedAnswer, UsageError
+from ..model import Command, DescriptionPage, Homescreen, Json, MediaPage, Network
+from ..protocol.answers import as_object, http_date, member
+from ..protocol.describe import media_query, parse_descriptions
+from ..protocol.endpoints import CODE_MEDIA_DELETED, MAX_DELETE
 from ..protocol.media import changed_query, delete_body, parse_page, with_extension
-from ..protocol.system import parse_command, parse_homescreen, parse_networks
+from ..protocol.system import parse_homescreen, parse_networks
 from ..protocol.values import integer
+from .account import Account
 from .addresses import Addresses
 from .auth import Tokens
-from .pacing import Pacing, when_free
+from .cameras import Cameras
+from .commands import Commands
+from .local_storage import LocalStorage
+from .pacing import Pacing
+from .raw import RawAnswer, raw_call
+from .schedules import Schedules
 from .session import Session, load_session
 from .state import StateDir
 from .streaming import MediaStream, media_stream
@@ -28,8 +38,8 @@ from .transport import Clock, http_client, utc_now
 from .wire import Wire
 
 
-class Cloud:
-    """One account's cloud; an async context manager that closes its connections.
+class Blink:
+    """One account at Blink; an async context manager that closes its connections.
 
     Every verb raises NotSignedIn where a person has to sign in again, and a BlinkError for
     trouble with Blink or the way there.
@@ -38,11 +48,16 @@ class Cloud:
     def __init__(self, wire: Wire, *, client: httpx.AsyncClient) -> None:
         self._wire = wire
         self._client = client
+        self.commands = Commands(wire)
+        self.cameras = Cameras(wire, self.commands)
+        self.schedules = Schedules(wire)
+        self.account = Account(wire)
+        self.local_storage = LocalStorage(wire, self.commands)
 
     @classmethod
     def from_state(
         cls,
-        state: StateDir,
+        state: StateDir | None = None,
         *,
         api_url: str | None = None,
         oauth_url: str | None = None,
@@ -50,12 +65,14 @@ class Cloud:
         pacing: Pacing | None = None,
         now: Clock = utc_now,
         transport: httpx.AsyncBaseTransport | None = None,
-    ) -> Cloud:
-        """The cloud of the session stored in ``state``; nothing is asked yet.
+    ) -> Blink:
+        """The account of the session stored in ``state`` (default: where the program keeps it); nothing is
+        asked yet.
 
         Raises UsageError for overrides that cannot be used, NotSignedIn without a session made
         against these addresses, StateError for a damaged file.
         """
+        state = state or StateDir.default()
         addresses = Addresses.chosen(api_url=api_url, oauth_url=oauth_url)
         session = load_session(state, addresses=addresses)
         client = http_client(addresses, connections=connections, transport=transport)
@@ -116,6 +133,22 @@ class Cloud:
             return media_stream(self._wire, with_extension(path), what="a thumbnail")
         return media_stream(self._wire, path, what="a clip")
 
+    async def descriptions(
+        self, *, start: datetime | None = None, end: datetime | None = None, key: str | None = None
+    ) -> DescriptionPage:
+        """A page of the newer listing (protocol.md 6.1): what Blink says of clips recorded in that time.
+
+        ``key`` is the ``next_key`` of the page before. Raises NotFound where the account does not have it.
+        """
+        answer = await self._wire.post(
+            "media",
+            what="the descriptions of clips",
+            query=media_query(start=start, end=end, key=key),
+            json={},
+            account=self.account_id,
+        )
+        return parse_descriptions(answer.value)
+
     async def delete_media(self, ids: Sequence[int]) -> None:
         """Deletes up to 50 items at Blink; returning means that Blink said so (711).
 
@@ -123,11 +156,8 @@ class Cloud:
         """
         if not 0 < len(ids) <= MAX_DELETE:
             raise UsageError(f"{len(ids)} clips cannot be deleted at once: give 1 to {MAX_DELETE}.")
-        answer = await when_free(
-            lambda: self._wire.post(
-                "media_delete", what="the deletion", json=delete_body(ids), account=self.account_id
-            ),
-            pacing=self._wire.pacing,
+        answer = await self._wire.post(
+            "media_delete", what="the deletion", json=delete_body(ids), account=self.account_id
         )
         match answer.value:
             case {"code": code} if integer(code) == CODE_MEDIA_DELETED:
@@ -139,52 +169,34 @@ class Cloud:
                 )
 
     async def arm(self, network_id: int) -> Command:
-        """Arms a network; the command runs on, see `wait_for`. Raises Busy if it stays so."""
-        return await self._switch("arm", network_id)
+        """Arms a network; the command runs on, see `Commands.wait_for`. Raises Busy if it stays so."""
+        return await self.commands.start(
+            "arm", what=f"network {network_id}", network=network_id, account=self.account_id
+        )
 
     async def disarm(self, network_id: int) -> Command:
         """Disarms a network; as `arm`."""
-        return await self._switch("disarm", network_id)
-
-    async def _switch(self, verb: Literal["arm", "disarm"], network_id: int) -> Command:
-        answer = await when_free(
-            lambda: self._wire.post(
-                verb, what=f"network {network_id}", account=self.account_id, network=network_id
-            ),
-            pacing=self._wire.pacing,
+        return await self.commands.start(
+            "disarm", what=f"network {network_id}", network=network_id, account=self.account_id
         )
-        return parse_command(answer.value, network_id=network_id)
 
-    async def command(self, network_id: int, command_id: int) -> Command:
-        """How a command stands."""
-        answer = await self._wire.get(
-            "command", what=f"command {command_id}", network=network_id, command=command_id
-        )
-        return parse_command(answer.value, network_id=network_id, command_id=command_id)
+    async def sync_module(self, network_id: int) -> Json:
+        """The sync module of a network, as ``/network/{network}/syncmodules`` has it (protocol.md 3)."""
+        what = f"the sync module of network {network_id}"
+        answer = await self._wire.get("sync_module", what=what, network=network_id)
+        return member(as_object(answer.value, what=what), "syncmodule")
 
-    async def wait_for(
-        self,
-        command: Command,
-        *,
-        timeout: float = 60.0,  # noqa: ASYNC109 - how long Blink may take, not a cancellation
-    ) -> Command:
-        """``command`` at its end, looked at once a second for at most ``timeout`` seconds.
+    async def network(self, network_id: int) -> Json:
+        """How a network stands just now: ``armed``, ``busy``, ``sync_module_error`` … (protocol.md 3)."""
+        what = f"network {network_id}"
+        answer = await self._wire.post("network_update", what=what, network=network_id)
+        return member(as_object(answer.value, what=what), "network")
 
-        Raises CommandFailed, with Blink's words, for any end but success (908) and for none in time.
+    async def call(self, method: str, path: str, *, json: object = None) -> RawAnswer:
+        """Any call at all: ``path`` with its query at the REST host, or a whole URL.
+
+        The token goes along to Blink's own hosts only, redirects are not followed, and nothing is tried
+        again but a 401, once. Raises UnsafeAddress for an address that nothing is asked from,
+        UpdateRequired for Blink's "An app update is required", NetworkError where no answer came.
         """
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + timeout
-        while not command.complete and command.status_code in (None, CODE_COMMAND_SUCCEEDED):
-            if loop.time() >= deadline:
-                raise CommandFailed(
-                    f"Command {command.id} did not end within {timeout:g} seconds. "
-                    "Look in the Blink app whether it took effect."
-                )
-            await asyncio.sleep(self._wire.pacing.poll)
-            command = await self.command(command.network_id, command.id)
-        if command.status_code != CODE_COMMAND_SUCCEEDED:
-            raise CommandFailed(
-                f"Blink reports that command {command.id} failed: "
-                f"{command.status_msg or 'without saying why'} (code {command.status_code}). Try again."
-            )
-        return command
+        return await raw_call(self._wire, method, path, json=json)

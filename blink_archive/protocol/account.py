@@ -1,0 +1,37 @@
+"""Answers about the account and this client (protocol.md 3)."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping
+
+from ..errors import UnexpectedAnswer
+from ..model import Json
+from .answers import as_object
+
+
+def parse_notifications(value: object) -> Mapping[str, bool]:
+    """Which notifications are on; what is neither true nor false is left out.
+
+    Raises UnexpectedAnswer for what has no ``notifications``.
+    """
+    answer = as_object(value, what="the notification settings").get("notifications")
+    if not isinstance(answer, Mapping):
+        raise UnexpectedAnswer("Blink answered without the notification settings. Try again later.")
+    return {name: on for name, on in answer.items() if isinstance(on, bool)}
+
+
+def parse_client_options(value: object) -> Json:
+    """The options of this client, which travel as JSON in base64.
+
+    Raises UnexpectedAnswer for what is none.
+    """
+    answer = as_object(value, what="this client's options").get("options")
+    try:
+        text = base64.b64decode(answer if isinstance(answer, str) else "", validate=True)
+        options = json.loads(text or b"{}")
+    except (binascii.Error, ValueError, RecursionError) as error:
+        raise UnexpectedAnswer("Blink answered with client options that cannot be read.") from error
+    return as_object(options, what="this client's options")
