@@ -74,8 +74,9 @@ CREATE TABLE watermarks (
 
 CREATE TABLE clips (
   id                     INTEGER PRIMARY KEY,
-  origin                 TEXT NOT NULL,          -- cloud
-  origin_key             TEXT NOT NULL,          -- cloud: Blink's id of the clip
+  origin                 TEXT NOT NULL,          -- cloud, or usb: the stick of a sync module
+  origin_key             TEXT NOT NULL,          -- cloud: Blink's id of the clip; usb: made of module,
+                                                 -- camera, time and size
   -- what Blink said of it
   created_at             TEXT NOT NULL,          -- when it was recorded
   updated_at             TEXT,                   -- Blink's time of its last change
@@ -86,6 +87,7 @@ CREATE TABLE clips (
   network_name           TEXT,                   -- at the time of the clip
   camera_id              INTEGER,                -- likewise
   camera_name            TEXT,
+  sync_module_id         INTEGER,                -- usb: whose stick it lies on
   device_type            TEXT NOT NULL,
   type                   TEXT NOT NULL,          -- video
   source                 TEXT NOT NULL,          -- what triggered it: pir, liveview, …
@@ -122,6 +124,7 @@ CREATE TABLE clips (
   next_try_at            TEXT,
   -- decisions and ends
   excluded_at            TEXT,
+  covered_by             INTEGER REFERENCES clips (id), -- usb: the same recording, from the cloud
   gone_at                TEXT,                   -- lost at Blink before it could be fetched
   gone_reason            TEXT,
   delete_intended_at     TEXT,
@@ -139,7 +142,8 @@ CREATE INDEX clips_camera ON clips (camera_id, created_at);
 CREATE INDEX clips_created ON clips (created_at);
 CREATE UNIQUE INDEX clips_path ON clips (path COLLATE NOCASE);  -- disks that ignore case
 CREATE INDEX clips_queue ON clips (created_at, id)
-  WHERE sha256 IS NULL AND remote_deleted_at IS NULL AND gone_at IS NULL AND excluded_at IS NULL;
+  WHERE sha256 IS NULL AND remote_deleted_at IS NULL AND gone_at IS NULL AND excluded_at IS NULL
+    AND covered_by IS NULL;
 CREATE INDEX clips_thumbnail_queue ON clips (created_at, id)
   WHERE sha256 IS NOT NULL AND thumbnail IS NOT NULL AND thumbnail_sha256 IS NULL
     AND thumbnail_missing_at IS NULL AND remote_deleted_at IS NULL AND local_removed_at IS NULL;
@@ -175,6 +179,7 @@ SELECT
     WHEN clips.gone_at IS NOT NULL THEN 'gone'
     WHEN clips.remote_deleted_at IS NOT NULL THEN 'deleted'
     WHEN clips.excluded_at IS NOT NULL THEN 'excluded'
+    WHEN clips.covered_by IS NOT NULL THEN 'covered'
     ELSE 'waiting'
   END AS status,
   CASE
@@ -182,6 +187,7 @@ SELECT
     WHEN clips.sha256 IS NOT NULL THEN 'unproven: ' || clips.unproven
     WHEN clips.gone_at IS NOT NULL THEN clips.gone_reason
     WHEN clips.remote_deleted_at IS NOT NULL OR clips.excluded_at IS NOT NULL THEN NULL
+    WHEN clips.covered_by IS NOT NULL THEN 'the same recording as a clip of the cloud'
     WHEN clips.last_error IS NOT NULL THEN clips.last_error
     WHEN clips.problem IS NOT NULL THEN clips.problem
     WHEN clips.partial THEN 'still being written at Blink'

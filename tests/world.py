@@ -112,7 +112,7 @@ class World:
     def check_sum(summary: Summary) -> None:
         """Promise 1: the account adds up, after every run of every test."""
         account = summary.account
-        parts = ("archived_now", "archived_before", "deleted", "gone", "excluded", "waiting")
+        parts = ("archived_now", "archived_before", "deleted", "gone", "covered", "excluded", "waiting")
         assert sum(account[part] for part in parts) == account["counted"], account
 
     def rows(self, sql: str, *parameters: Any) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ from .catalog import FORMAT, Catalog
 from .store import Store
 
 # The day's own name is said once at its top, `raw` becomes `item`, and ids of rows mean nothing outside.
-_LEFT_OUT = {"id", "raw", "local_day", "archived_run"}
+_LEFT_OUT = {"id", "raw", "local_day", "archived_run", "covered_by"}
 
 
 _BATCH = 8

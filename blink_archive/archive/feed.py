@@ -43,7 +43,10 @@ def start_account(catalog: Catalog) -> None:
         )
 
 
-IN_QUEUE = "sha256 IS NULL AND remote_deleted_at IS NULL AND gone_at IS NULL AND excluded_at IS NULL"
+IN_QUEUE = (
+    "sha256 IS NULL AND remote_deleted_at IS NULL AND gone_at IS NULL AND excluded_at IS NULL "
+    "AND covered_by IS NULL"
+)
 
 
 def record_homescreen(catalog: Catalog, home: Homescreen, *, now: datetime) -> None:
@@ -65,7 +68,7 @@ def record_homescreen(catalog: Catalog, home: Homescreen, *, now: datetime) -> N
                 time_zone=_text(network.time_zone),
                 armed=network.armed,
                 seen_at=seen,
-                raw=_json(network.raw),
+                raw=json_text(network.raw),
             )
         known = {network.id for network in home.networks}
         for module in home.sync_modules:
@@ -81,7 +84,7 @@ def record_homescreen(catalog: Catalog, home: Homescreen, *, now: datetime) -> N
                 fw_version=_text(module.fw_version),
                 local_storage_status=_text(module.local_storage_status),
                 seen_at=seen,
-                raw=_json(module.raw),
+                raw=json_text(module.raw),
             )
         for camera in home.cameras:
             _upsert(
@@ -98,7 +101,7 @@ def record_homescreen(catalog: Catalog, home: Homescreen, *, now: datetime) -> N
                 battery=_text(camera.battery),
                 fw_version=_text(camera.fw_version),
                 seen_at=seen,
-                raw=_json(camera.raw),
+                raw=json_text(camera.raw),
             )
 
 
@@ -134,10 +137,7 @@ def record_page(
                 _renew(catalog, row, item, now=now)
             unseen += not row["listed"]
             row["listed"] = 1
-            catalog.db.execute(
-                "INSERT INTO counted VALUES (?, 1, 0) ON CONFLICT (clip_id) DO UPDATE SET listed = 1",
-                (row["id"],),
-            )
+            count_listed(catalog, row["id"])
     return Recorded(unseen=unseen, new=new, problems=tuple(problems))
 
 
@@ -163,8 +163,15 @@ def record_losses(catalog: Catalog, *, full_walk: bool, run: int, began: datetim
     with catalog.transaction():
         for row in gone:
             reason = "expired at Blink" if row["created_at"] < expired else "no longer listed at Blink"
-            _mark_gone(catalog, row, reason=reason, run=run, now=now)
+            mark_gone(catalog, row, reason=reason, run=run, now=now)
     return len(gone)
+
+
+def count_listed(catalog: Catalog, clip_id: int) -> None:
+    """This run has seen the clip listed; in the caller's transaction."""
+    catalog.db.execute(
+        "INSERT INTO counted VALUES (?, 1, 0) ON CONFLICT (clip_id) DO UPDATE SET listed = 1", (clip_id,)
+    )
 
 
 def mark_dirty(catalog: Catalog, local_day: str) -> None:
@@ -209,13 +216,16 @@ def _insert(catalog: Catalog, item: MediaItem, *, zones: Mapping[int, str], now:
         "excluded_at": None,
         **_metadata(item, now=now),
     }
-    columns = ", ".join(row)
+    return {"id": insert_row(catalog, row), "listed": 0, **row}
+
+
+def insert_row(catalog: Catalog, row: Mapping[str, Any]) -> int:
+    """A new clip; its id. In the caller's transaction."""
     cursor = catalog.db.execute(
-        f"INSERT INTO clips ({columns}) VALUES ({', '.join('?' * len(row))})",
-        list(row.values()),
+        f"INSERT INTO clips ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})", list(row.values())
     )
     mark_dirty(catalog, row["local_day"])
-    return {"id": cursor.lastrowid, "listed": 0, **row}
+    return int(cursor.lastrowid or 0)
 
 
 def _metadata(item: MediaItem, *, now: datetime) -> dict[str, Any]:
@@ -233,8 +243,8 @@ def _metadata(item: MediaItem, *, now: datetime) -> dict[str, Any]:
         "partial": item.partial,
         "media": _text(item.media),
         "thumbnail": _text(item.thumbnail),
-        "metadata": None if item.metadata is None else _json(item.metadata),
-        "raw": _json(item.raw),
+        "metadata": None if item.metadata is None else json_text(item.metadata),
+        "raw": json_text(item.raw),
         "listed_at": utc_text(now),
         "next_try_at": utc_text(now + PARTIAL_WAIT) if item.partial else None,
     }
@@ -247,7 +257,7 @@ def _renew(catalog: Catalog, row: dict[str, Any], item: MediaItem, *, now: datet
         del renewed["next_try_at"]  # the ten minutes count from its first sighting as partial
     if not item.problems and not row["media"]:
         renewed["problem"] = None
-    _update(catalog, row, renewed)
+    update_row(catalog, row, renewed)
     row.update(renewed)  # a page that shifted can hold it twice
 
 
@@ -257,7 +267,7 @@ def _touch(catalog: Catalog, row: dict[str, Any], item: MediaItem, *, now: datet
     if (updated, item.watched, None) == (row["updated_at"], row["watched_now"], row["remote_deleted_at"]):
         return
     changes = {"updated_at": updated, "watched_now": item.watched, "remote_deleted_at": None}
-    _update(catalog, row, changes | {"listed_at": utc_text(now)})
+    update_row(catalog, row, changes | {"listed_at": utc_text(now)})
 
 
 def _bury(catalog: Catalog, row: dict[str, Any], item: MediaItem, *, now: datetime) -> None:
@@ -265,22 +275,24 @@ def _bury(catalog: Catalog, row: dict[str, Any], item: MediaItem, *, now: dateti
     if row["remote_deleted_at"]:
         return
     at = utc_text(item.updated_at or now)
-    _update(catalog, row, {"remote_deleted_at": at, "updated_at": at, "listed_at": utc_text(now)})
+    update_row(catalog, row, {"remote_deleted_at": at, "updated_at": at, "listed_at": utc_text(now)})
     row["remote_deleted_at"] = at  # a page that shifted can hold it twice
     if row["sha256"] is None and row["gone_at"] is None and row["excluded_at"] is None:
-        _mark_gone(catalog, row, reason="deleted at Blink", run=None, now=now)
+        mark_gone(catalog, row, reason="deleted at Blink", run=None, now=now)
 
 
-def _mark_gone(
+def mark_gone(
     catalog: Catalog, row: Mapping[str, Any], *, reason: str, run: int | None, now: datetime
 ) -> None:
+    """The clip is lost (``row`` has its id and day); in the caller's transaction."""
     at = utc_text(now)
     catalog.db.execute("UPDATE clips SET gone_at = ?, gone_reason = ? WHERE id = ?", (at, reason, row["id"]))
     catalog.add_event("gone", at=now, clip_id=row["id"], run=run, detail={"reason": reason})
     mark_dirty(catalog, row["local_day"])
 
 
-def _update(catalog: Catalog, row: Mapping[str, Any], changes: Mapping[str, Any]) -> None:
+def update_row(catalog: Catalog, row: Mapping[str, Any], changes: Mapping[str, Any]) -> None:
+    """Change columns of a clip (``row`` has its id and day); in the caller's transaction."""
     assignments = ", ".join(f"{column} = ?" for column in changes)
     catalog.db.execute(
         f"UPDATE clips SET {assignments} WHERE id = ?",
@@ -302,7 +314,7 @@ def _text(value: str | None) -> str | None:
     return None if value is None else storable(value)
 
 
-def _json(value: Json) -> str:
+def json_text(value: Json) -> str:
     """``value`` as JSON that any reader takes: NaN and Infinity, which Python knows alone, as text."""
     try:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False)

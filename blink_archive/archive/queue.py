@@ -82,15 +82,16 @@ class Outcome:
 
 
 def waiting(
-    catalog: Catalog, wanted: Filter, *, now: datetime, archived: bool = False
+    catalog: Catalog, wanted: Filter, *, now: datetime, archived: bool = False, module: int | None = None
 ) -> Iterator[QueuedClip]:
     """The queue, oldest first, since those expire first; young partial clips are left out. What an
     earlier run failed to fetch comes last, so that it never keeps the others waiting.
 
-    ``archived``: instead the clips archived before ``now`` that wait for their thumbnails. Reads a page
-    at a time: between pages the catalog may be written to.
+    It is that of the cloud or, with ``module``, of that sync module's stick. ``archived``: instead the
+    clips archived before ``now`` that wait for their thumbnails. Reads a page at a time: between pages the
+    catalog may be written to.
     """
-    condition, parameters = where(catalog, wanted)
+    condition, parameters = _from(catalog, wanted, module=module)
     parameters |= {"now": utc_text(now)}
     if archived:
         yield from queued(catalog, f"{_THUMBNAIL_WAITS} AND {condition}", parameters)
@@ -131,9 +132,19 @@ def queued(catalog: Catalog, condition: str, parameters: dict[str, Any]) -> Iter
         parameters |= {"at": rows[-1]["created_at"], "id": rows[-1]["id"]}
 
 
-def waiting_count(catalog: Catalog, wanted: Filter, *, now: datetime, archived: bool = False) -> int:
-    """How many `waiting` will yield."""
+def _from(catalog: Catalog, wanted: Filter, *, module: int | None) -> tuple[str, dict[str, Any]]:
+    """``wanted`` of the cloud, or of the stick of ``module``, as `where` gives it."""
     condition, parameters = where(catalog, wanted)
+    if module is None:
+        return f"{condition} AND origin = 'cloud'", parameters
+    return f"{condition} AND origin = 'usb' AND sync_module_id = :module", parameters | {"module": module}
+
+
+def waiting_count(
+    catalog: Catalog, wanted: Filter, *, now: datetime, archived: bool = False, module: int | None = None
+) -> int:
+    """How many `waiting` will yield."""
+    condition, parameters = _from(catalog, wanted, module=module)
     queue = _THUMBNAIL_WAITS if archived else _READY
     return int(
         catalog.value(
@@ -240,6 +251,7 @@ def account(catalog: Catalog, wanted: Filter, *, run: int, began: datetime) -> d
           total(status = 'archived' AND NOT now) AS archived_before,
           total(status = 'deleted') AS deleted,
           total(status = 'gone') AS gone,
+          total(status = 'covered') AS covered,
           total(status = 'gone' AND newly) AS newly_gone,
           total(status = 'excluded' OR (status = 'waiting' AND NOT matches)) AS excluded,
           total(status = 'waiting' AND matches) AS waiting

@@ -116,7 +116,7 @@ def status_command(given: Globals) -> None:
     """What is archived, waiting and lost; the last run; the watermark; disk space."""
     from ..archive.filters import Filter
     from ..archive.search import status
-    from ..sync.run import first_expiry
+    from ..sync.forecast import first_expiry
 
     archive = given.archive()
     catalog = archive.open_catalog()
@@ -133,7 +133,7 @@ def status_command(given: Globals) -> None:
         print_json(found)
         return
     click.echo(f"Archive    {archive.root}, account {found['account']}, {size(found['free_bytes'])} free")
-    for name in ("archived", "waiting", "gone", "deleted", "excluded"):
+    for name in ("archived", "waiting", "gone", "deleted", "excluded", "covered"):
         state = found["clips"].get(name, {"clips": 0, "bytes": 0})
         if state["clips"] or name in ("archived", "waiting"):
             note = f", {size(state['bytes'])}" if state["bytes"] else ""

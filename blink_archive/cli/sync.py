@@ -18,7 +18,8 @@ from .output import MISSING, SyncProgress, bars_wanted, local, now, print_json, 
 
 if TYPE_CHECKING:
     from ..archive.folder import Archive
-    from ..sync.run import Forecast, Options, Summary
+    from ..sync.forecast import Forecast
+    from ..sync.run import Options, Summary
 
 T = TypeVar("T")
 
@@ -48,6 +49,14 @@ def init_command(given: Globals) -> None:
     allow_from_autoenv=False,
     help="Make the folder an archive first, if it is none.",
 )
+@click.option(
+    "--from",
+    "origin",
+    type=click.Choice(["cloud", "usb", "all"]),
+    default="all",
+    show_default=True,
+    help="Fetch from Blink's cloud, from the sticks of the sync modules, or both.",
+)
 @click.option("--full", is_flag=True, help="Walk through all that Blink lists.")
 @filter_options
 @click.option(
@@ -76,6 +85,7 @@ def sync_command(
     /,
     *,
     create: bool,
+    origin: str,
     full: bool,
     limit: int | None,
     workers: int,
@@ -91,7 +101,12 @@ def sync_command(
     from ..sync.run import Options
 
     options = Options(
-        full=full, wanted=make_filter(**filters, now=now()), limit=limit, workers=workers, max_rate=max_rate
+        origins=frozenset({"cloud", "usb"} if origin == "all" else {origin}),
+        full=full,
+        wanted=make_filter(**filters, now=now()),
+        limit=limit,
+        workers=workers,
+        max_rate=max_rate,
     )
     if dry_run:
         _dry_run(given, options)
@@ -180,8 +195,8 @@ def _create(given: Globals) -> tuple[Archive, bool]:
 
 def _dry_run(given: Globals, options: Options) -> None:
     from ..archive.catalog import Catalog
+    from ..sync.forecast import forecast
     from ..sync.ports import Time
-    from ..sync.run import forecast
 
     has_archive = _has_archive(given)
     if not has_archive:
@@ -251,7 +266,8 @@ def _tell(given: Globals, summary: Summary) -> None:
         click.echo(
             f"Of {account['counted']} clips: {account['archived_now']} archived now, "
             f"{account['archived_before']} before, {account['waiting']} waiting, "
-            f"{account['excluded']} excluded, {account['deleted']} deleted at Blink, {account['gone']} gone."
+            f"{account['excluded']} excluded, {account['deleted']} deleted at Blink, {account['gone']} gone"
+            + (f", {account['covered']} on a stick as well." if account["covered"] else ".")
         )
         if account["newly_gone"]:
             click.echo(

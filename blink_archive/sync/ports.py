@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol, TypeVar
 
-from ..model import Homescreen, MediaPage
+from ..model import Homescreen, Manifest, MediaPage, SyncModule
 
 T = TypeVar("T")
 
@@ -46,12 +46,25 @@ class MediaStream(Protocol):
     def chunks(self) -> AsyncIterator[bytes]: ...
 
 
-class Blink(Protocol):
-    """The three questions that a sync asks. Each raises `BlinkError` or `SignInError`."""
+class Media(Protocol):
+    """Where bytes come from: the cloud, or the stick of a sync module."""
+
+    def media(self, path: str, *, thumbnail: bool) -> AbstractAsyncContextManager[MediaStream]: ...
+
+
+class LocalStorage(Media, Protocol):
+    """The sticks of the sync modules. Raises `BlinkError`, `SignInError`, and `CommandFailed`."""
+
+    async def manifest(self, module: SyncModule) -> Manifest: ...
+
+
+class Blink(Media, Protocol):
+    """What a sync asks. Each question raises `BlinkError` or `SignInError`."""
 
     async def homescreen(self) -> Homescreen: ...
     async def media_changed(self, *, since: datetime, page: int) -> MediaPage: ...
-    def media(self, path: str, *, thumbnail: bool) -> AbstractAsyncContextManager[MediaStream]: ...
+    @property
+    def local_storage(self) -> LocalStorage: ...
 
 
 class Progress(Protocol):

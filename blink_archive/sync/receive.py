@@ -12,7 +12,7 @@ from typing import TypeVar
 from ..archive.container import walk_jpeg, walk_mp4
 from ..archive.store import Part, Store, storage_errors
 from ..errors import BadMedia, BlinkError, Busy, NetworkError, ServerError, Throttled
-from .ports import Blink, Progress, Time
+from .ports import Media, Progress, Time
 
 T = TypeVar("T")
 
@@ -36,9 +36,9 @@ class Receiver:
     """Downloads for all workers of a pass: they share one rate, and one "slow down"."""
 
     def __init__(
-        self, blink: Blink, store: Store, *, max_rate: float | None, time: Time, progress: Progress
+        self, source: Media, store: Store, *, max_rate: float | None, time: Time, progress: Progress
     ) -> None:
-        self._blink = blink
+        self._source = source
         self._store = store
         self._max_rate = max_rate  # bytes a second
         self._time = time
@@ -68,7 +68,7 @@ class Receiver:
     async def _mp4(self, path: str, parts: ExitStack) -> Received:
         part = self._store.open_part()
         parts.callback(part.discard)
-        async with self._blink.media(path, thumbnail=False) as stream:
+        async with self._source.media(path, thumbnail=False) as stream:
             length = stream.length
             async for chunk in stream.chunks:
                 part.write(chunk)
@@ -84,7 +84,7 @@ class Receiver:
 
     async def _jpeg(self, path: str, parts: ExitStack) -> Part:
         data = bytearray()
-        async with self._blink.media(path, thumbnail=True) as stream:
+        async with self._source.media(path, thumbnail=True) as stream:
             async for chunk in stream.chunks:
                 data += chunk
                 await self._count(len(chunk))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from itertools import chain, islice
 from typing import Any
@@ -27,13 +27,12 @@ from ..errors import (
     UpdateRequired,
     UsageError,
 )
-from ..model import from_utc_text, utc_text
+from ..model import Homescreen, utc_text
 from .discover import Walk, discover, full_walk_is_due
 from .fetch import Fetch, Fetched
-from .ports import Aside, Blink, Progress, Time
+from .ports import Aside, Blink, Media, Progress, Time
 from .receive import Receiver
-
-ASSUMED_BYTES = 1_500_000  # of a clip, where nothing is archived yet to go by
+from .sticks import list_sticks
 
 # Where several exit codes apply, the first of these counts (design.md).
 PRECEDENCE = (130, 8, 7, 4, 5, 3, 1)
@@ -41,8 +40,10 @@ PRECEDENCE = (130, 8, 7, 4, 5, 3, 1)
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a sync was asked for. ``limit`` is in clips, ``max_rate`` in bytes a second."""
+    """What a sync was asked for. ``origins``: from where it fetches. ``limit`` is in clips, ``max_rate`` in
+    bytes a second."""
 
+    origins: frozenset[str] = frozenset({"cloud", "usb"})
     full: bool = False
     wanted: Filter = field(default_factory=Filter)
     limit: int | None = None
@@ -84,19 +85,6 @@ class Summary:
         return fields
 
 
-@dataclass(frozen=True, slots=True)
-class Forecast:
-    """What a sync would fetch now. ``bytes`` is an estimate, ``measured`` if by this account's clips."""
-
-    clips: int
-    bytes: int
-    measured: bool
-    first_expires_at: str | None
-    full_walk: bool
-    new: int
-    warnings: tuple[str, ...]
-
-
 async def sync(
     archive: Archive, blink: Blink, options: Options, *, time: Time, progress: Progress
 ) -> Summary:
@@ -118,48 +106,8 @@ async def sync(
             catalog.close()
 
 
-async def forecast(
-    catalog: Catalog, blink: Blink, options: Options, *, time: Time, progress: Progress
-) -> Forecast:
-    """Walk the feed into a copy of the catalog (``Catalog.copy`` or ``scratch``), and look at its queue."""
-    home = await blink.homescreen()
-    feed.start_account(catalog)
-    feed.record_homescreen(catalog, home, now=time.now())
-    walk = Walk(full=_is_full(catalog, options, now=time.now()))
-    aside = Aside("catalog")
-    try:
-        await discover(catalog, blink, walk, aside=aside, time=time, progress=progress)
-    finally:
-        aside.close()
-    if walk.error is not None:
-        raise walk.error
-    clips = queue.waiting_count(catalog, options.wanted, now=time.now())
-    clips = clips if options.limit is None else min(clips, options.limit)
-    average = catalog.value("SELECT avg(bytes + coalesce(thumbnail_bytes, 0)) FROM clips")
-    return Forecast(
-        clips=clips,
-        bytes=round(clips * (average or ASSUMED_BYTES)),
-        measured=average is not None,
-        first_expires_at=first_expiry(catalog, options.wanted),
-        full_walk=walk.full,
-        new=walk.new,
-        warnings=tuple(walk.warnings),
-    )
-
-
-def first_expiry(catalog: Catalog, wanted: Filter) -> str | None:
-    """When Blink deletes the oldest clip that waits here (UTC text), None where nothing does or the
-    account does not say after how many days."""
-    condition, parameters = where(catalog, wanted)
-    oldest = catalog.value(
-        f"SELECT min(created_at) FROM clips WHERE {feed.IN_QUEUE} AND {condition}",
-        parameters,
-    )
-    days = catalog.value("SELECT auto_delete_days FROM accounts, archive WHERE accounts.id = account_id")
-    return utc_text(from_utc_text(oldest) + timedelta(days=days)) if oldest and days else None
-
-
-def _is_full(catalog: Catalog, options: Options, *, now: datetime) -> bool:
+def is_full_walk(catalog: Catalog, options: Options, *, now: datetime) -> bool:
+    """Whether the next walk is one from 1970: asked for, or due."""
     days = catalog.value("SELECT auto_delete_days FROM accounts, archive WHERE accounts.id = account_id")
     return options.full or full_walk_is_due(catalog.watermark(), auto_delete_days=days, now=now)
 
@@ -187,7 +135,8 @@ class _Run:
         self.time = time
         self.progress = progress
         self.began = time.now()
-        self.walk = Walk(full=_is_full(catalog, options, now=self.began))
+        self.left = options.limit
+        self.walk = Walk(full=is_full_walk(catalog, options, now=self.began))
         self.exit_codes: set[int] = set()
         run = catalog.begin_run("sync", now=self.began)
         self.summary = Summary(run=run, archive=str(archive.root), started_at=utc_text(self.began))
@@ -201,10 +150,15 @@ class _Run:
             )
         try:
             try:
-                await self._discover()
+                home = await self._homescreen()
+                if "cloud" in self.options.origins:
+                    await self._discover()
                 # a camera that nothing matches ends it here
                 await self.aside(lambda: where(self.catalog, self.options.wanted))
-                await self._fetch()
+                if "cloud" in self.options.origins:
+                    await self._fetch(self.blink)
+                if "usb" in self.options.origins and home is not None:
+                    await self._fetch_sticks(home)
             except (SignInError, BlinkError, UsageError) as error:
                 self._stop(error)
             await self._settle()
@@ -216,17 +170,22 @@ class _Run:
             self._stop(error)
         return self._finish()
 
-    async def _discover(self) -> None:
-        """The homescreen and the walk. Raises what leaves nothing for the fetch to try."""
+    async def _homescreen(self) -> Homescreen | None:
+        """The homescreen, recorded; None where it could not be had, which is told. Raises what leaves
+        nothing for the fetch to try."""
         try:
             home = await self.blink.homescreen()
         except BlinkError as error:
             if _concerns_the_fetch(error):
                 raise
             self._warn(f"{error} Names and time zones of cameras are those of the last run.", error)
-        else:
-            record = partial(feed.record_homescreen, self.catalog, home, now=self.time.now())
-            await self.aside(record)
+            return None
+        record = partial(feed.record_homescreen, self.catalog, home, now=self.time.now())
+        await self.aside(record)
+        return home
+
+    async def _discover(self) -> None:
+        """The walk. Raises what leaves nothing for the fetch to try."""
         walk = self.walk
         await discover(
             self.catalog, self.blink, walk, aside=self.aside, time=self.time, progress=self.progress
@@ -259,38 +218,70 @@ class _Run:
         while await self.aside(lambda: write_dirty_days(self.catalog, self.store)):
             pass
 
-    async def _fetch(self) -> None:
+    async def _fetch_sticks(self, home: Homescreen) -> None:
+        """The sticks of the sync modules, one after the other; trouble with one keeps none from the next."""
+        storage = self.blink.local_storage
+        sticks = list_sticks(
+            self.catalog, storage, home, run=self.summary.run, aside=self.aside, time=self.time
+        )
+        async for stick in sticks:
+            self.summary.warnings += stick.warnings
+            self.summary.new += stick.new
+            error: BlinkArchiveError | None = stick.error
+            if stick.readable:
+                try:
+                    await self._fetch(storage, module=stick.module.id)
+                except (NetworkError, UpdateRequired):
+                    raise
+                except BlinkError as broken:
+                    error = broken
+            if error is not None:
+                self._warn(f"The stick of {stick.module.name or stick.module.id}: {error}", error)
+
+    async def _fetch(self, source: Media, *, module: int | None = None) -> None:
+        """Work through the queue of the cloud or, with ``module``, of its stick: a module serves one clip
+        at a time."""
         options, now = self.options, self.time.now()
-        count = partial(queue.waiting_count, self.catalog, options.wanted, now=now)
+        waiting = partial(queue.waiting, self.catalog, options.wanted, now=now, module=module)
+        count = partial(queue.waiting_count, self.catalog, options.wanted, now=now, module=module)
         total = await self.aside(lambda: count() + count(archived=True))
-        self.progress.start(total if options.limit is None else min(total, options.limit))
-        clips: Iterator[queue.QueuedClip] = chain(
-            queue.waiting(self.catalog, options.wanted, now=now),  # these expire
-            queue.waiting(self.catalog, options.wanted, now=now, archived=True),
+        self.progress.start(total if self.left is None else min(total, self.left))
+        receiver = Receiver(
+            source, self.store, max_rate=options.max_rate, time=self.time, progress=self.progress
         )
         fetch = Fetch(
             self.catalog,
             self.store,
-            Receiver(
-                self.blink, self.store, max_rate=options.max_rate, time=self.time, progress=self.progress
-            ),
+            receiver,
             run=self.summary.run,
-            workers=options.workers,
+            workers=options.workers if module is None else 1,
             aside=self.aside,
             time=self.time,
             progress=self.progress,
         )
         try:
-            await fetch.run(islice(clips, options.limit))
+            await fetch.run(
+                self._within_limit(chain(waiting(), waiting(archived=True)))
+            )  # those expire first
         finally:
             self._take(fetch.result)
         if fetch.result.stopped:
             raise fetch.result.stopped
 
+    def _within_limit(self, clips: Iterator[queue.QueuedClip]) -> Iterator[queue.QueuedClip]:
+        """As many of ``clips`` as --limit leaves to this run."""
+        for clip in clips if self.left is None else islice(clips, self.left):
+            if self.left is not None:
+                self.left -= 1
+            yield clip
+
     def _take(self, fetched: Fetched) -> None:
-        self.summary.fetched, self.summary.bytes = fetched.clips, fetched.bytes
-        self.summary.thumbnails = fetched.thumbnails
-        self.summary.failures, self.summary.unproven = fetched.failures, fetched.unproven
+        summary = self.summary
+        summary.fetched += fetched.clips
+        summary.bytes += fetched.bytes
+        summary.thumbnails += fetched.thumbnails
+        summary.failures += fetched.failures
+        summary.unproven += fetched.unproven
 
     def _warn(self, sentence: str, error: BlinkArchiveError) -> None:
         self.summary.warnings.append(sentence)
@@ -303,7 +294,8 @@ class _Run:
     def _finish(self) -> Summary:
         """Draw up the account and write the run down, as far as the disk still takes it."""
         summary, walk = self.summary, self.walk
-        summary.full_walk, summary.pages, summary.new = walk.full, walk.pages, walk.new
+        summary.full_walk, summary.pages = walk.full, walk.pages
+        summary.new += walk.new
         summary.walk_finished, summary.problems = walk.finished, walk.problems
         summary.warnings += walk.warnings
         try:

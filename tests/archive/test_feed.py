@@ -421,6 +421,7 @@ def test_account_counts_the_queue_and_the_listed(catalog: Catalog) -> None:
         "deleted": 1,
         "gone": 0,
         "newly_gone": 0,
+        "covered": 0,
         "excluded": 0,
         "waiting": 2,
     }

@@ -1,0 +1,180 @@
+"""The stick of a sync module into the catalog: its manifest, what the cloud covers, what left it.
+
+A clip on a stick has no id that lasts: it is known by module, camera, time and size (protocol.md 7).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from ..model import Camera, Manifest, StoredClip, utc_text
+from . import layout
+from .catalog import Catalog, storable
+from .feed import (
+    IN_QUEUE,
+    count_listed,
+    insert_row,
+    json_text,
+    mark_gone,
+    update_row,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedManifest:
+    """What a manifest brought: new rows, clips that have left the stick since the manifest before, and how
+    many of them waited here and so are lost."""
+
+    new: int
+    left: int
+    gone: int
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the homescreen says around a stick: the network, and its cameras by their stripped names; None
+    for a name that several cameras share."""
+
+    network_name: str
+    time_zone: str | None
+    cameras: Mapping[str, Camera | None]
+
+
+def record_manifest(
+    catalog: Catalog, manifest: Manifest, around: Surroundings, *, run: int, now: datetime
+) -> RecordedManifest:
+    """Record every clip of a manifest in one transaction, and which of them the cloud covers.
+
+    A clip that waits here and is in a manifest no more is gone; but an empty or partly unreadable
+    manifest proves nothing, and one that is listed again returns to the queue.
+    """
+    seen = utc_text(now)
+    known = {row["origin_key"]: row for row in _rows(catalog, manifest.module_id)}
+    before = max((row["listed_at"] for row in known.values()), default="")
+    listed = _keyed(manifest)
+    with catalog.transaction():
+        for key, clip in listed.items():
+            if key not in known:
+                clip_id = _insert(catalog, manifest, clip, around, key=key, now=now)
+            else:
+                clip_id = known[key]["id"]
+                _renew(catalog, known[key], clip, seen=seen)
+            count_listed(catalog, clip_id)
+        _cover(catalog, manifest.module_id)
+        gone = []
+        if listed and not manifest.unreadable:
+            gone = [
+                row for row in _rows(catalog, manifest.module_id, IN_QUEUE) if row["origin_key"] not in listed
+            ]
+        for row in gone:
+            mark_gone(catalog, row, reason="no longer on the stick", run=run, now=now)
+    return RecordedManifest(
+        new=len(listed.keys() - known.keys()),
+        left=sum(key not in listed and row["listed_at"] == before for key, row in known.items()),
+        gone=len(gone),
+    )
+
+
+def waiting_on_sticks(catalog: Catalog) -> dict[int, int]:
+    """How many clips wait on the stick of each sync module, by its id."""
+    rows = catalog.rows(
+        f"SELECT sync_module_id AS module, count(*) AS clips FROM clips WHERE {IN_QUEUE} AND origin = 'usb' "
+        "GROUP BY 1"
+    )
+    return {row["module"]: row["clips"] for row in rows}
+
+
+def _rows(catalog: Catalog, module_id: int, condition: str = "1") -> list[dict[str, Any]]:
+    """The clips of a module's stick that an SQL condition names."""
+    return catalog.rows(
+        "SELECT id, origin_key, sha256, gone_at, camera_id, created_at, covered_by, local_day, listed_at "
+        f"FROM clips WHERE origin = 'usb' AND sync_module_id = ? AND {condition} ORDER BY id",
+        (module_id,),
+    )
+
+
+def _renew(catalog: Catalog, row: Mapping[str, Any], clip: StoredClip, *, seen: str) -> None:
+    """A known clip is listed again. Its place at Blink changes with each manifest, and is not worth the
+    writing of its day."""
+    catalog.db.execute("UPDATE clips SET media = ?, listed_at = ? WHERE id = ?", (clip.path, seen, row["id"]))
+    if row["gone_at"] and not row["sha256"]:
+        update_row(catalog, row, {"gone_at": None, "gone_reason": None})
+
+
+def _keyed(manifest: Manifest) -> dict[str, StoredClip]:
+    """The clips by the key that lasts. What several have in common gets a number: each is a clip."""
+    keyed: dict[str, StoredClip] = {}
+    times: Counter[str] = Counter()
+    for clip in manifest.clips:
+        facts = f"{manifest.module_id}/{clip.camera_name}/{utc_text(clip.created_at)}/{clip.kilobytes}"
+        times[facts] += 1
+        text = facts if times[facts] == 1 else f"{facts}/{times[facts]}"
+        keyed["usb-" + hashlib.sha256(storable(text).encode()).hexdigest()[:12]] = clip
+    return keyed
+
+
+def _insert(
+    catalog: Catalog,
+    manifest: Manifest,
+    clip: StoredClip,
+    around: Surroundings,
+    *,
+    key: str,
+    now: datetime,
+) -> int:
+    camera = around.cameras.get(clip.camera_name)
+    name = camera.name if camera else clip.camera_name
+    local, zone = layout.local_time(clip.created_at, around.time_zone)
+    row = {
+        "origin": "usb",
+        "origin_key": key,
+        "sync_module_id": manifest.module_id,
+        "created_at": utc_text(clip.created_at),
+        "time_zone": zone,
+        "created_local": local.isoformat(timespec="seconds"),
+        "local_day": f"{local:%Y-%m-%d}",
+        "network_id": manifest.network_id,
+        "network_name": storable(around.network_name),
+        "camera_id": camera.id if camera else None,
+        "camera_name": storable(name),
+        "device_type": camera.type if camera else "",
+        "type": "video",
+        "source": "local_storage",
+        "partial": False,
+        "media": clip.path,
+        "raw": json_text(clip.raw),
+        "first_seen_at": utc_text(now),
+        "listed_at": utc_text(now),
+        "path": layout.clip_path(local, camera=name, key=key),
+    }
+    return insert_row(catalog, row)
+
+
+def _cover(catalog: Catalog, module_id: int) -> None:
+    """Marks which clips without a file are recordings that the cloud has, or had and are archived.
+
+    Looked at anew each time: a clip that was lost at Blink covers nothing any more. One clip covers one:
+    two of one second may be on the stick, and one of them in the cloud.
+    """
+    taken: set[int] = set()
+    for row in _rows(catalog, module_id, "sha256 IS NULL"):
+        begin = datetime.fromisoformat(row["created_at"]).replace(microsecond=0)
+        found = catalog.rows(
+            """
+            SELECT id FROM clips
+            WHERE camera_id = ? AND created_at >= ? AND created_at < ? AND origin IN ('cloud', 'import')
+              AND (sha256 IS NOT NULL OR (gone_at IS NULL AND remote_deleted_at IS NULL))
+            ORDER BY sha256 IS NULL, id
+            """,
+            (row["camera_id"], utc_text(begin), utc_text(begin + timedelta(seconds=1))),
+        )
+        cover = next((each["id"] for each in found if each["id"] not in taken), None)
+        if cover is not None:
+            taken.add(cover)
+        if cover != row["covered_by"]:
+            update_row(catalog, row, {"covered_by": cover})
