@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import io
 import logging
 import signal
@@ -13,9 +12,10 @@ import click
 
 from .. import __version__
 from ..errors import BlinkArchiveError, Interrupted, StorageError
+from .groups import LazyGroup
 from .options import global_options
 
-# name -> (module, one line for --help). The lines stand here so that --help loads no command.
+# name -> (module, one line for --help)
 _COMMANDS = {
     "demo": ("demo", "Show all of it without a Blink account."),
     "init": ("sync", "Make a folder an archive of the account that is signed in."),
@@ -33,27 +33,10 @@ _COMMANDS = {
 }
 
 
-class _LazyGroup(click.Group):
-    """A group whose commands are imported when they are called."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted(_COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in _COMMANDS:
-            return None
-        module = importlib.import_module(f".{_COMMANDS[cmd_name][0]}", __name__)
-        command: click.Command = getattr(module, f"{cmd_name}_command")
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, _COMMANDS[name][1]) for name in self.list_commands(ctx)])
-
-
 @click.command(
     "blink-archive",
-    cls=_LazyGroup,
+    cls=LazyGroup,
+    table=_COMMANDS,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Each option also comes from the environment: BLINK_ARCHIVE_ and its name in capitals "
     "(--archive: BLINK_ARCHIVE_DIR), but for those that confirm or create.",

@@ -151,7 +151,7 @@ _PREFIX = "BLINK_ARCHIVE"
 _ENVIRONMENT_NAMES = {"archive_dir": "DIR"}
 
 
-_EPILOG = "The options of blink-archive itself (--archive, --json, …) may follow here, too."
+EPILOG = "The options of blink-archive itself (--archive, --json, …) may follow here, too."
 
 
 def global_options(*, of_command: bool = False) -> Callable[[F], F]:
@@ -184,7 +184,7 @@ def command(name: str, *, variables: str = _PREFIX) -> Callable[[Callable[..., A
     def make(function: Callable[..., Any]) -> click.Command:
         attach = global_options(of_command=True)
         settings = {"auto_envvar_prefix": variables}
-        epilog = f"{_EPILOG} Each option also comes from the environment: {variables}_ and its name."
+        epilog = f"{EPILOG} Each option also comes from the environment: {variables}_ and its name."
         return click.command(name, epilog=epilog, context_settings=settings)(attach(pass_globals(function)))
 
     return make
