@@ -1,17 +1,24 @@
-"""A request as the routes see it, and the answer they give; no sockets here."""
+"""A request as the routes see it, the answer they give, and a line of their tables; no sockets here."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import parse_qsl
 
 from starlette.datastructures import Headers, QueryParams
 from starlette.requests import cookie_parser
 
+from blink_archive.simulator.cloud import Cloud
+
 FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"
+MP4 = (("content-type", "video/mp4"),)
+JPEG = (("content-type", "image/jpeg"),)
+UPDATE_REQUIRED = {
+    "message": "An app update is required", "code": 105, "update_available": True, "update_required": True,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +76,21 @@ class Answer:
         return sum(map(len, self.chunks))
 
 
+Handler = Callable[[Cloud, Call], Answer]
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One line of a table of routes."""
+
+    name: str
+    method: Literal["GET", "POST"]
+    path: str
+    handler: Handler
+    bearer: bool = True
+    """Whether a valid access token is asked for."""
+
+
 def json_answer(content: Any, *, status: int = 200, headers: tuple[tuple[str, str], ...] = ()) -> Answer:
     try:
         body = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
@@ -80,6 +102,18 @@ def json_answer(content: Any, *, status: int = 200, headers: tuple[tuple[str, st
 def failure(status: int, code: int, *, message: str) -> Answer:
     """Blink's error object."""
     return json_answer({"message": message, "code": code}, status=status)
+
+
+def not_found() -> Answer:
+    return failure(404, 404, message="Not found")
+
+
+def media_not_found() -> Answer:
+    return failure(404, 700, message="Media not found")
+
+
+def busy() -> Answer:
+    return failure(409, 307, message="System is busy, please wait")
 
 
 def html_answer(page: str, *, status: int = 200, headers: tuple[tuple[str, str], ...] = ()) -> Answer:

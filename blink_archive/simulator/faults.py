@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from blink_archive.simulator.cloud import Cloud
 from blink_archive.simulator.exchange import (
+    UPDATE_REQUIRED,
     Answer,
     Call,
     failure,
@@ -94,10 +95,6 @@ NUMBERS = {
     "part": _Number(0, 1, whole=False),
     "seconds": _Number(0, MOST, whole=False),
 }
-
-UPDATE_REQUIRED = {
-    "message": "An app update is required", "code": 105, "update_available": True, "update_required": True,
-}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

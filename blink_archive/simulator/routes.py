@@ -1,8 +1,6 @@
 """The table of routes, and what each REST route answers. A new endpoint is one line and one function."""
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
@@ -10,33 +8,21 @@ from starlette.routing import compile_path
 
 from blink_archive.simulator import commands, items, oauth
 from blink_archive.simulator.cloud import Cloud, UnknownId
-from blink_archive.simulator.exchange import Answer, Call, failure, json_answer
+from blink_archive.simulator.exchange import (
+    JPEG,
+    MP4,
+    Answer,
+    Call,
+    Endpoint,
+    busy,
+    failure,
+    json_answer,
+    media_not_found,
+    not_found,
+)
 from blink_archive.simulator.records import Camera
 from blink_archive.simulator.settings import ACCOUNT_ID, CLIENT_ID, TIER, USER_ID
 from blink_archive.simulator.signin import Refused
-
-Handler = Callable[[Cloud, Call], Answer]
-MP4 = (("content-type", "video/mp4"),)
-JPEG = (("content-type", "image/jpeg"),)
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """One line of the table. `bearer` says whether a valid access token is asked for."""
-
-    name: str
-    method: Literal["GET", "POST"]
-    path: str
-    handler: Handler
-    bearer: bool = True
-
-
-def not_found() -> Answer:
-    return failure(404, 404, message="Not found")
-
-
-def media_not_found() -> Answer:
-    return failure(404, 700, message="Media not found")
 
 
 def tier(_: Cloud, __: Call) -> Answer:
@@ -190,7 +176,7 @@ def disarm(cloud: Cloud, call: Call) -> Answer:
 def _command(cloud: Cloud, call: Call, *, verb: Literal["arm", "disarm"]) -> Answer:
     command = cloud.start_command(call.params["network"], verb)
     if command is None:
-        return failure(409, 307, message="System is busy, please wait")
+        return busy()
     return json_answer(commands.command_new(command))
 
 
