@@ -80,7 +80,7 @@ def signin_page(cloud: Cloud, call: Call) -> Answer:
 def signin(cloud: Cloud, call: Call) -> Answer:
     """A posted password: a redirect, or a one-time code is on its way."""
     _need_browser(call)
-    _need_origin(call)
+    _need_origin(call, SIGNIN)
     session = cloud.sign_in.session(call.cookie(COOKIE))
     form = _form(call, "username", "password", "csrf-token")
     in_browser = form.get("form") == "html"
@@ -106,7 +106,7 @@ def signin(cloud: Cloud, call: Call) -> Answer:
 def verify(cloud: Cloud, call: Call) -> Answer:
     """A posted one-time code."""
     _need_browser(call)
-    _need_origin(call)
+    _need_origin(call, SIGNIN, VERIFY)  # after a wrong code the page is that of the code
     session = cloud.sign_in.session(call.cookie(COOKIE))
     form = _form(call, "2fa_code", "csrf-token", "remember_me")
     in_browser = form.get("form") == "html"
@@ -169,11 +169,12 @@ def _need_html(call: Call) -> None:
         raise _NotAcceptable
 
 
-def _need_origin(call: Call) -> None:
-    """A form is posted from the sign-in page of this very host, as `Origin` and `Referer` say."""
+def _need_origin(call: Call, *pages: str) -> None:
+    """A form is posted from one of these pages of this very host, as `Origin` and `Referer` say."""
     here = f"http://{call.headers.get('host', '')}"
     # blinkpy sends the name of Blink's own host as the origin, wherever its addresses point.
-    if call.headers.get("origin") not in (here, BLINK) or call.headers.get("referer") != here + SIGNIN:
+    referers = [here + page for page in pages]
+    if call.headers.get("origin") not in (here, BLINK) or call.headers.get("referer") not in referers:
         raise _NotAcceptable
 
 

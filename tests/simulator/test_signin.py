@@ -278,19 +278,21 @@ def test_the_token_endpoint_takes_forms_alone(door: SignIn) -> None:
 
 
 def test_a_browser_can_sign_in_by_the_same_url(sim: Simulator) -> None:
-    """Forms alone, redirects followed: a wrong password, a wrong code, then the app's address."""
+    """Forms alone, redirects followed: a wrong password, a wrong code, then the app's address.
+
+    A browser's Referer is the page that the form is on, which is another one after each step.
+    """
 
     def submit(http: httpx.Client, page: httpx.Response, **fields: str) -> httpx.Response:
         form = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', page.text)) | fields
         action = re.search(r'action="([^"]+)"', page.text)
         assert action
         assert set(fields) == set(re.findall(r'<label>\w+ <input name="([^"]+)"', page.text))
-        return http.post(action[1], data=form)
+        return http.post(action[1], data=form, headers={"Origin": sim.url, "Referer": str(page.url)})
 
     with SignIn(sim) as door:
         url = door.authorize().request.url
-    headers = BROWSER | {"Origin": sim.url, "Referer": f"{sim.url}/oauth/v2/signin"}
-    with httpx.Client(base_url=sim.url, headers=headers) as browser:
+    with httpx.Client(base_url=sim.url, headers=BROWSER) as browser:
         page = browser.get(url, follow_redirects=True)
         assert page.status_code == 200
         page = submit(browser, page, username="demo@example.com", password="wrong")
@@ -300,7 +302,9 @@ def test_a_browser_can_sign_in_by_the_same_url(sim: Simulator) -> None:
         assert page.status_code == 401
         page = submit(browser, page, **{"2fa_code": "123456"})
         assert page.headers["location"] == "/oauth/v2/authorize"
-        code = code_of(browser.get("/oauth/v2/authorize"))
+        redirect = browser.get("/oauth/v2/authorize")
+        assert httpx.URL(redirect.headers["location"]).params["state"] == "my state"
+        code = code_of(redirect)
     with SignIn(sim) as door:
         assert door.redeem(code).status_code == 200
 
