@@ -336,7 +336,7 @@ class Cloud:
         return self.sign_in.issue(hardware_id)
 
     def expire_tokens(self) -> None:
-        """All access tokens are invalid; refresh tokens live."""
+        """All access tokens and classic tokens are invalid; refresh tokens live."""
         self.sign_in.expire_all()
 
     def revoke_refresh_tokens(self) -> None:

@@ -43,6 +43,11 @@ class Call:
         return token if scheme == "Bearer" and token else None
 
     @property
+    def classic_token(self) -> str | None:
+        """The token of the classic login, by either spelling of its header, or None."""
+        return self.headers.get("token_auth") or self.headers.get("token-auth") or None
+
+    @property
     def form(self) -> dict[str, str] | None:
         """The fields of a form body, or None where the body is none."""
         if not self.headers.get("content-type", "").startswith(FORM):
@@ -88,7 +93,9 @@ class Endpoint:
     path: str
     handler: Handler
     bearer: bool = True
-    """Whether a valid access token is asked for."""
+    """Whether a valid access token, or a classic token, is asked for."""
+    unverified: bool = False
+    """Whether a classic token will do whose client is not verified yet."""
 
 
 def json_answer(content: Any, *, status: int = 200, headers: tuple[tuple[str, str], ...] = ()) -> Answer:

@@ -276,7 +276,7 @@ def fault_answer(fault: Fault, call: Call, *, cloud: Cloud) -> Answer:
             empty = {"limit": limit, "purge_id": cloud.purge_id, "refresh_count": 0, "media": []}
             return json_answer(empty)
         case "expired_token":
-            cloud.sign_in.expire(call.bearer or "")
+            cloud.sign_in.expire(call.bearer or call.classic_token or "")
             return failure(401, 101, message="Unauthorized Access")
         case "redirect":
             clip = str(call.params.get("clip", ""))

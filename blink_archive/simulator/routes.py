@@ -6,7 +6,7 @@ from typing import Literal
 
 from starlette.routing import compile_path
 
-from blink_archive.simulator import commands, items, oauth
+from blink_archive.simulator import classic, commands, items, oauth
 from blink_archive.simulator.cloud import Cloud, UnknownId
 from blink_archive.simulator.exchange import (
     JPEG,
@@ -226,6 +226,7 @@ TABLE: tuple[Endpoint, ...] = (
     Endpoint("token", "POST", "/oauth/token", oauth.token, bearer=False),
     Endpoint("cdn_clip", "GET", "/cdn/clip/{clip:int}.mp4", cdn_clip, bearer=False),
     Endpoint("cdn_thumbnail", "GET", "/cdn/thumb/{clip:int}.jpg", cdn_thumbnail, bearer=False),
+    *classic.TABLE,
 )
 
 ENDPOINTS = frozenset(endpoint.name for endpoint in TABLE)
@@ -246,10 +247,17 @@ def find(method: str, path: str) -> tuple[Endpoint | None, dict[str, object]]:
     return None, {}
 
 
+def _admitted(cloud: Cloud, call: Call, *, unverified: bool) -> bool:
+    """Whether a valid token came, each kind in its own header."""
+    if cloud.sign_in.is_valid(call.bearer or ""):
+        return True
+    return cloud.sign_in.classic.is_valid(call.classic_token or "", unverified=unverified)
+
+
 def answer(cloud: Cloud, call: Call, *, endpoint: Endpoint | None) -> Answer:
     """The true answer: the token first, then whether there is such a path and account, then the route."""
     bearer = endpoint.bearer if endpoint else not call.path.startswith(OAUTH)
-    if bearer and not cloud.sign_in.is_valid(call.bearer or ""):
+    if bearer and not _admitted(cloud, call, unverified=endpoint is not None and endpoint.unverified):
         return failure(401, 101, message="Unauthorized Access")
     if endpoint is None:
         return not_found()

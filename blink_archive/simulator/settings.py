@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Literal
 
 ACCOUNT_ID = 1100001
 CLIENT_ID = 1100002
@@ -51,6 +52,8 @@ class Settings:
     """Lifetime of an access token in seconds."""
     auto_delete_days: int = 60
     """What the homescreen says; `Cloud.expire_old` purges by it, the clock alone does not."""
+    classic: Literal["update", "open"] = "update"
+    """The classic login: an app update is required, or it takes email and password, and sends a PIN."""
     hostile: bool = True
     """Camera names from hell; off gives plain ones."""
     now: Callable[[], datetime] = real_clock
@@ -68,3 +71,5 @@ class Settings:
                 raise ValueError(f"{name} must be at least 1")
         if self.two_factor_status not in (202, 412):
             raise ValueError("two_factor_status is 202 or 412")
+        if self.classic not in ("update", "open"):
+            raise ValueError("classic is update or open")

@@ -10,6 +10,7 @@ import secrets
 from dataclasses import dataclass
 from threading import RLock
 
+from blink_archive.simulator.classic_sessions import ClassicSessions
 from blink_archive.simulator.settings import CODE_LIFETIME, Settings
 
 
@@ -59,13 +60,20 @@ class SignIn:
     def __init__(self, settings: Settings, lock: RLock) -> None:
         self._settings = settings
         self._lock = lock
+        self.classic = ClassicSessions(settings, lock)
         self._sessions: dict[str, Session] = {}
         self._grants: dict[str, _Grant] = {}
         self._access: dict[str, float] = {}
         self._refresh: dict[str, str] = {}
+        self._issued_with: dict[str, str] = {}
         self.passwords_posted = 0
+        """Of both logins, wherever they led."""
         self.codes_sent = 0
         self.refreshes = 0
+        self.logins = 0
+        """Classic logins that gave a token."""
+        self.pins_sent = 0
+        self.logouts = 0
 
     def _now(self) -> float:
         return self._settings.now().timestamp()
@@ -152,6 +160,7 @@ class SignIn:
         tokens = Tokens(secrets.token_urlsafe(32), secrets.token_urlsafe(32), self._settings.expires_in)
         self._access[tokens.access_token] = self._now() + tokens.expires_in
         self._refresh[tokens.refresh_token] = hardware_id
+        self._issued_with[tokens.access_token] = tokens.refresh_token
         return tokens
 
     def issue(self, hardware_id: str) -> Tokens:
@@ -160,16 +169,27 @@ class SignIn:
             return self._issue(hardware_id)
 
     def is_valid(self, access_token: str) -> bool:
+        """Whether it is an access token of the OAuth sign-in that opens the calls now."""
         with self._lock:
             return self._access.get(access_token, 0.0) > self._now()
 
-    def expire(self, access_token: str) -> None:
+    def expire(self, token: str) -> None:
+        """That access token, or classic token, is invalid; its refresh token lives."""
         with self._lock:
-            self._access.pop(access_token, None)
+            self._access.pop(token, None)
+            self.classic.expire(token)
 
     def expire_all(self) -> None:
         with self._lock:
             self._access.clear()
+            self.classic.expire_all()
+
+    def log_out(self, token: str) -> None:
+        """That access token, or classic token, is dead, and the refresh token issued with it."""
+        with self._lock:
+            self.expire(token)
+            self._refresh.pop(self._issued_with.pop(token, ""), None)
+            self.logouts += 1
 
     def revoke_refresh_tokens(self) -> None:
         with self._lock:

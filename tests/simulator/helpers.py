@@ -105,6 +105,43 @@ class SignIn:
         return code_of(self.code())
 
 
+class Classic:
+    """The calls of the classic login; each sends the token that the last login gave."""
+
+    def __init__(self, sim: Simulator, *, header: str = "TOKEN_AUTH") -> None:
+        self.sim = sim
+        self.http = httpx.Client(base_url=sim.url)
+        self.header = header
+
+    def __enter__(self) -> "Classic":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.http.close()
+
+    def login(self, unique_id: str = HARDWARE_ID, **changes: str | None) -> httpx.Response:
+        body = {
+            "email": "demo@example.com", "password": "demo", "unique_id": unique_id,
+            "client_name": "a test", "reauth": "true",
+        } | changes  # fmt: skip
+        answer = self.http.post("/api/v5/account/login", json=_without_none(body))
+        if answer.status_code == 200:
+            self.http.headers[self.header] = answer.json()["auth"]["token"]
+        return answer
+
+    def verify(self, pin: Any = "123456", *, client: int = 1100002) -> httpx.Response:
+        return self._post("pin/verify", json={"pin": pin}, client=client)
+
+    def resend(self) -> httpx.Response:
+        return self._post("pin/resend")
+
+    def logout(self, *, client: int = 1100002) -> httpx.Response:
+        return self._post("logout", client=client)
+
+    def _post(self, call: str, *, client: int = 1100002, json: Any = None) -> httpx.Response:
+        return self.http.post(f"/api/v4/account/1100001/client/{client}/{call}", json=json)
+
+
 def code_of(answer: httpx.Response) -> str:
     """The code in the redirect to the app."""
     assert answer.status_code == 302

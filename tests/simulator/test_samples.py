@@ -5,14 +5,13 @@ from typing import Any
 import httpx
 import pytest
 
-from blink_archive.simulator import Fault, Simulator
+from blink_archive.simulator import Settings, Simulator
 from tests.protocol.samples import SAMPLES
 
-from .helpers import EVERYTHING, MEDIA, SignIn, code_of
+from .helpers import EVERYTHING, MEDIA, Classic, SignIn, code_of
 
 NOT_SIMULATED = {
-    "login_v5", "login_invalid", "pin_verify_ok", "pin_verify_wrong", "pin_resend", "logout", "owl_config",
-    "command_new", "liveview", "programs", "program_enable", "program_update", "notifications",
+    "owl_config", "command_new", "liveview", "programs", "program_enable", "program_update", "notifications",
     "notifications_set", "account_options", "client_options", "client_update", "version", "regions", "user",
     "media_v4", "local_storage_manifest_request", "local_storage_manifest", "local_storage_clip_request",
     "local_storage_status",
@@ -64,6 +63,20 @@ def sign_in_answers(sim: Simulator) -> dict[str, httpx.Response]:
         return found
 
 
+def classic_answers(sim: Simulator) -> dict[str, httpx.Response]:
+    with Classic(sim) as door:
+        found = {"login_update_required_426": door.login()}
+    with Simulator(Settings(classic="open")) as open_sim, Classic(open_sim) as door:
+        return found | {
+            "login_invalid": door.login(password="wrong"),
+            "login_v5": door.login(),
+            "pin_resend": door.resend(),
+            "pin_verify_wrong": door.verify("000000"),
+            "pin_verify_ok": door.verify(),
+            "logout": door.logout(),
+        }
+
+
 def house_answers(sim: Simulator, http: httpx.Client) -> dict[str, httpx.Response]:
     found = {
         "tier_info": http.get("/api/v1/users/tier_info"),
@@ -101,9 +114,8 @@ def media_answers(sim: Simulator, http: httpx.Client) -> dict[str, httpx.Respons
 
 def test_every_answer_has_the_keys_and_types_of_its_sample(sim: Simulator, http: httpx.Client) -> None:
     """Recursively, for every sample but those of calls that the simulator does not have."""
-    answers = sign_in_answers(sim) | house_answers(sim, http) | media_answers(sim, http)
-    sim.faults.add(Fault(kind="update_required"))
-    answers["login_update_required_426"] = http.get("/networks")
+    answers = sign_in_answers(sim) | classic_answers(sim) | house_answers(sim, http)
+    answers |= media_answers(sim, http)
     assert set(answers) == set(SAMPLES) - NOT_SIMULATED
     found = [
         difference
