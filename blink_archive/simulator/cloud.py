@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from threading import RLock
-from typing import Any, Literal
+from typing import Any
 
 from blink_archive.simulator import items, media
 from blink_archive.simulator.feed import Feed
@@ -13,6 +13,7 @@ from blink_archive.simulator.generate import FIRST_CLIP_ID, PURGE_ID, generate
 from blink_archive.simulator.records import Camera, Clip, Command, Network
 from blink_archive.simulator.settings import WHOLE_AFTER, Settings
 from blink_archive.simulator.signin import SignIn, Tokens
+from blink_archive.simulator.usb import Usb
 
 COMMAND_POLLS = 3
 COMMAND_SECONDS = 10
@@ -34,6 +35,7 @@ class Cloud:
         self.lock = RLock()
         self.sign_in = SignIn(settings, self.lock)
         self.catalogue = generate(settings)
+        self.usb = Usb(settings, self.lock, self.catalogue)
         self.on_page: Callable[[int], None] | None = None
         """Called with the page's number before a page of the feed is built, to shift pages in a test."""
         self._clips = {clip.id: clip for clip in self.catalogue.clips}
@@ -297,16 +299,26 @@ class Cloud:
 
     # --- commands
 
-    def start_command(self, network_id: int, verb: Literal["arm", "disarm"]) -> Command | None:
-        """Begin a command; None while another one runs on that network."""
+    def running_command(self, network_id: int) -> Command | None:
+        """The command that runs on a network by now; to look is no poll."""
         with self.lock:
             network = self.network(network_id)
-            for other in self._commands.values():
-                if other.network is network and not other.complete:
-                    self._advance(other)
-                    if not other.complete:
-                        return None
-            command = Command(id=self._next_command, network=network, command=verb, created=self.now())
+            for command in self._commands.values():
+                if command.network is network and not command.complete:
+                    self._advance(command)
+                    if not command.complete:
+                        return command
+            return None
+
+    def start_command(self, network_id: int, verb: str, finish: Callable[[Command], None]) -> Command | None:
+        """Begin a command, at whose end `finish` happens; None while another one runs on that network."""
+        with self.lock:
+            if self.running_command(network_id) is not None:
+                return None
+            command = Command(
+                id=self._next_command, network=self.network(network_id), command=verb, created=self.now(),
+                finish=finish,
+            )  # fmt: skip
             self._next_command += 10
             self._commands[command.id] = command
             return command
@@ -321,13 +333,18 @@ class Cloud:
             self._advance(command)
             return command
 
+    def complete_command(self, command: Command) -> None:
+        """It ends now."""
+        with self.lock:
+            command.complete = True
+            command.finish(command)
+
     def _advance(self, command: Command) -> None:
         """Nobody has to poll: by itself a command takes ten seconds."""
         if command.complete:
             return
         if command.polls >= COMMAND_POLLS or self.now() - command.created >= COMMAND_SECONDS:
-            command.complete = True
-            command.network.armed = command.command == "arm"
+            self.complete_command(command)
 
     # --- sign-in
 

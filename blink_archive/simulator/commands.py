@@ -23,8 +23,8 @@ def command_status(command: Command, now: int) -> dict[str, Any]:
     return {
         "complete": command.complete,
         "status": 0,
-        "status_msg": "Command succeeded",
-        "status_code": 908,
+        "status_msg": "Command succeeded" if command.status_code == 908 else "Command failed",
+        "status_code": command.status_code,
         "commands": [_entry(command, now) | _progress(command, now)],
         "media_id": None,
     }

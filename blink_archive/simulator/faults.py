@@ -52,11 +52,13 @@ ALWAYS = frozenset({"kind", "endpoint", "times", "after", "probability", "match"
 
 CHOICES: dict[str, tuple[str, ...]] = {
     "kind": get_args(Kind),
-    "endpoint": ("*", *sorted(ENDPOINTS)),
     "length": ("short", "long", "chunked"),
     "damage": ("size", "moov", "noise"),
     "retry_after_form": ("seconds", "date"),
 }
+ENDPOINT_NAMES = ("*", *ENDPOINTS)
+"""Too many to be listed in a message."""
+
 STATUSES = {"status": 503, "json": 200, "html": 200, "redirect": 302, "update_required": 426}
 WITHOUT_BODY = (204, 304)
 WIRE_KINDS = frozenset({"truncate", "reset", "stall", "wrong_length", "corrupt"})
@@ -133,6 +135,8 @@ class Fault:
         for name, known in CHOICES.items():
             if getattr(self, name) not in known:
                 raise ValueError(f"{name} is one of {', '.join(known)}, not {brief(getattr(self, name))}")
+        if self.endpoint not in ENDPOINT_NAMES:
+            raise ValueError(f"endpoint is * or a name in docs/simulator.md, not {brief(self.endpoint)}")
         for name, allowed in NUMBERS.items():
             if not allowed.holds(getattr(self, name)):
                 raise ValueError(f"{name} is {allowed}, not {brief(getattr(self, name))}")

@@ -107,9 +107,9 @@ def sync_module_entry(network: Network, now: int) -> dict[str, Any]:
         "wifi_strength": 5,
         "network_id": network.id,
         "enable_temp_alerts": True,
-        "local_storage_enabled": False,
+        "local_storage_enabled": network.stick != "none",
         "local_storage_compatible": network.sync_module_type == "sm2",
-        "local_storage_status": "unavailable",
+        "local_storage_status": "active" if network.stick == "mounted" else "unavailable",
         "revision": "00",
     }
 

@@ -1,5 +1,6 @@
 """What the cloud holds: networks, cameras, clips, commands. Compact, for accounts of 100,000 clips."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -20,6 +21,8 @@ class Network:
     sync_module_id: int
     sync_module_type: str
     armed: bool
+    stick: Literal["none", "mounted", "out"] = "none"
+    """The USB stick of its sync module: never had one, is in, or was pulled out."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -62,10 +65,14 @@ class Clip:
 class Command:
     id: int
     network: Network
-    command: Literal["arm", "disarm"]
+    command: str
     created: int
+    finish: "Callable[[Command], None]"
+    """What happens when it is complete; it may set another `status_code`."""
     polls: int = 0
     complete: bool = False
+    status_code: int = 908
+    """908 is success."""
 
 
 @dataclass(slots=True)

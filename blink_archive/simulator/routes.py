@@ -6,7 +6,7 @@ from typing import Literal
 
 from starlette.routing import compile_path
 
-from blink_archive.simulator import classic, commands, items, oauth
+from blink_archive.simulator import classic, commands, items, local_storage, oauth
 from blink_archive.simulator.cloud import Cloud, UnknownId
 from blink_archive.simulator.exchange import (
     JPEG,
@@ -174,7 +174,8 @@ def disarm(cloud: Cloud, call: Call) -> Answer:
 
 
 def _command(cloud: Cloud, call: Call, *, verb: Literal["arm", "disarm"]) -> Answer:
-    command = cloud.start_command(call.params["network"], verb)
+    network = call.params["network"]
+    command = cloud.start_command(network, verb, lambda _: cloud.set_armed(network, verb == "arm"))
     if command is None:
         return busy()
     return json_answer(commands.command_new(command))
@@ -227,6 +228,7 @@ TABLE: tuple[Endpoint, ...] = (
     Endpoint("cdn_clip", "GET", "/cdn/clip/{clip:int}.mp4", cdn_clip, bearer=False),
     Endpoint("cdn_thumbnail", "GET", "/cdn/thumb/{clip:int}.jpg", cdn_thumbnail, bearer=False),
     *classic.TABLE,
+    *local_storage.TABLE,
 )
 
 ENDPOINTS = frozenset(endpoint.name for endpoint in TABLE)

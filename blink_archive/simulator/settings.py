@@ -54,6 +54,8 @@ class Settings:
     """What the homescreen says; `Cloud.expire_old` purges by it, the clock alone does not."""
     classic: Literal["update", "open"] = "update"
     """The classic login: an app update is required, or it takes email and password, and sends a PIN."""
+    usb_clips: int = 0
+    """Clips on the USB stick of each Sync Module 2 whose network has a camera; with 0 there are no sticks."""
     hostile: bool = True
     """Camera names from hell; off gives plain ones."""
     now: Callable[[], datetime] = real_clock
@@ -63,7 +65,7 @@ class Settings:
     code: str = "123456"
 
     def __post_init__(self) -> None:
-        for name in ("clips", "latency", "expires_in"):
+        for name in ("clips", "usb_clips", "latency", "expires_in"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} cannot be negative")
         for name in ("cameras", "days", "page_limit", "auto_delete_days"):

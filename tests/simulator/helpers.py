@@ -142,6 +142,54 @@ class Classic:
         return self.http.post(f"/api/v4/account/1100001/client/{client}/{call}", json=json)
 
 
+class Stick:
+    """The calls of a module's local storage, one by one."""
+
+    def __init__(self, http: httpx.Client, *, network: int = 2100001, module: int = 3100001) -> None:
+        self.http = http
+        self.network = network
+        self.base = f"/api/v1/accounts/1100001/networks/{network}/sync_modules/{module}/local_storage"
+
+    def request_manifest(self) -> httpx.Response:
+        return self.http.post(f"{self.base}/manifest/request")
+
+    def manifest(self, request: int) -> httpx.Response:
+        return self.http.get(f"{self.base}/manifest/request/{request}")
+
+    def request_clip(self, manifest: Any, at: int) -> httpx.Response:
+        return self.http.post(self.clip_path(manifest, at))
+
+    def clip(self, manifest: Any, at: int) -> httpx.Response:
+        return self.http.get(self.clip_path(manifest, at))
+
+    def delete(self, manifest: Any, at: int) -> httpx.Response:
+        return self.http.post(self.clip_path(manifest, at).replace("/clip/request/", "/clip/delete/"))
+
+    def clip_path(self, manifest: Any, at: int) -> str:
+        return f"{self.base}/manifest/{manifest['manifest_id']}/clip/request/{manifest['clips'][at]['id']}"
+
+    def status(self) -> httpx.Response:
+        return self.http.get(f"{self.base}/status")
+
+    def poll(self, command: httpx.Response) -> Any:
+        assert command.status_code == 200, command.text
+        return self.http.get(f"/network/{self.network}/command/{command.json()['id']}").json()
+
+    def finish(self, command: httpx.Response) -> Any:
+        """The last of the polls that a command takes."""
+        while not (poll := self.poll(command))["complete"]:
+            pass
+        return poll
+
+    def read(self) -> Any:
+        """A manifest, from its request to its JSON."""
+        requested = self.request_manifest()
+        assert self.finish(requested)["status_code"] == 908
+        answer = self.manifest(requested.json()["id"])
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+
 def code_of(answer: httpx.Response) -> str:
     """The code in the redirect to the app."""
     assert answer.status_code == 302

@@ -8,13 +8,12 @@ import pytest
 from blink_archive.simulator import Settings, Simulator
 from tests.protocol.samples import SAMPLES
 
-from .helpers import EVERYTHING, MEDIA, Classic, SignIn, code_of
+from .helpers import EVERYTHING, HARDWARE_ID, MEDIA, Classic, SignIn, Stick, code_of
 
 NOT_SIMULATED = {
     "owl_config", "command_new", "liveview", "programs", "program_enable", "program_update", "notifications",
     "notifications_set", "account_options", "client_options", "client_update", "version", "regions", "user",
-    "media_v4", "local_storage_manifest_request", "local_storage_manifest", "local_storage_clip_request",
-    "local_storage_status",
+    "media_v4",
 }  # fmt: skip
 """Samples of calls that the simulator does not have; one that it gets is taken out of here."""
 
@@ -112,10 +111,26 @@ def media_answers(sim: Simulator, http: httpx.Client) -> dict[str, httpx.Respons
     }
 
 
+def local_storage_answers() -> dict[str, httpx.Response]:
+    with Simulator(Settings(usb_clips=5)) as sim:
+        token = sim.cloud.issue_tokens(HARDWARE_ID).access_token
+        with httpx.Client(base_url=sim.url, headers={"Authorization": f"Bearer {token}"}) as http:
+            stick = Stick(http)
+            requested = stick.request_manifest()
+            stick.finish(requested)
+            manifest = stick.manifest(requested.json()["id"])
+            return {
+                "local_storage_manifest_request": requested,
+                "local_storage_manifest": manifest,
+                "local_storage_clip_request": stick.request_clip(manifest.json(), 0),
+                "local_storage_status": stick.status(),
+            }
+
+
 def test_every_answer_has_the_keys_and_types_of_its_sample(sim: Simulator, http: httpx.Client) -> None:
     """Recursively, for every sample but those of calls that the simulator does not have."""
     answers = sign_in_answers(sim) | classic_answers(sim) | house_answers(sim, http)
-    answers |= media_answers(sim, http)
+    answers |= media_answers(sim, http) | local_storage_answers()
     assert set(answers) == set(SAMPLES) - NOT_SIMULATED
     found = [
         difference
