@@ -6,6 +6,7 @@ unknown fields included: the protocol is observed, not promised.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time
@@ -13,6 +14,13 @@ from typing import Any, Literal
 
 Family = Literal["camera", "owl", "doorbell"]
 Json = Mapping[str, Any]
+
+_NOT_ON_STICKS = re.compile(r"[^A-Za-z0-9_]")
+
+
+def stripped_name(name: str) -> str:
+    """A camera's name as a stick has it: nothing but ASCII letters, digits and ``_`` (protocol.md 7)."""
+    return _NOT_ON_STICKS.sub("", name)
 
 
 def utc_text(moment: datetime) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from ..model import Camera, Manifest, StoredClip, utc_text
+from ..model import Manifest, StoredClip, stripped_name, utc_text
 from . import layout
 from .catalog import Catalog, storable
 from .feed import (
@@ -36,13 +36,22 @@ class RecordedManifest:
 
 
 @dataclass(frozen=True, slots=True)
+class NamedCamera:
+    """A camera by a name that it has or had; ``type`` is Blink's word for the device."""
+
+    id: int
+    name: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What the homescreen says around a stick: the network, and its cameras by their stripped names; None
-    for a name that several cameras share."""
+    """What is known around a stick: the network, and its cameras by their stripped names; None for a name
+    that several cameras share."""
 
     network_name: str
     time_zone: str | None
-    cameras: Mapping[str, Camera | None]
+    cameras: Mapping[str, NamedCamera | None]
 
 
 def record_manifest(
@@ -80,6 +89,16 @@ def record_manifest(
     )
 
 
+def former_names(catalog: Catalog, network_id: int) -> tuple[NamedCamera, ...]:
+    """The cameras of a network by the names that they had when the cloud's clips were recorded."""
+    rows = catalog.rows(
+        "SELECT DISTINCT camera_id, camera_name, device_type FROM clips "
+        "WHERE origin = 'cloud' AND network_id = ? AND camera_id IS NOT NULL AND camera_name IS NOT NULL",
+        (network_id,),
+    )
+    return tuple(NamedCamera(row["camera_id"], row["camera_name"], row["device_type"]) for row in rows)
+
+
 def waiting_on_sticks(catalog: Catalog) -> dict[int, int]:
     """How many clips wait on the stick of each sync module, by its id."""
     rows = catalog.rows(
@@ -92,7 +111,8 @@ def waiting_on_sticks(catalog: Catalog) -> dict[int, int]:
 def _rows(catalog: Catalog, module_id: int, condition: str = "1") -> list[dict[str, Any]]:
     """The clips of a module's stick that an SQL condition names."""
     return catalog.rows(
-        "SELECT id, origin_key, sha256, gone_at, camera_id, created_at, covered_by, local_day, listed_at "
+        "SELECT id, origin_key, sha256, gone_at, network_id, camera_id, camera_name, created_at, covered_by, "
+        "local_day, listed_at "
         f"FROM clips WHERE origin = 'usb' AND sync_module_id = ? AND {condition} ORDER BY id",
         (module_id,),
     )
@@ -156,7 +176,8 @@ def _insert(
 
 
 def _cover(catalog: Catalog, module_id: int) -> None:
-    """Marks which clips without a file are recordings that the cloud has, or had and are archived.
+    """Marks which clips without a file are recordings that the cloud has, or had and are archived: the same
+    camera, by id or by its name as sticks have it, and the same second.
 
     Looked at anew each time: a clip that was lost at Blink covers nothing any more. One clip covers one:
     two of one second may be on the stick, and one of them in the cloud.
@@ -166,15 +187,22 @@ def _cover(catalog: Catalog, module_id: int) -> None:
         begin = datetime.fromisoformat(row["created_at"]).replace(microsecond=0)
         found = catalog.rows(
             """
-            SELECT id FROM clips
-            WHERE camera_id = ? AND created_at >= ? AND created_at < ? AND origin IN ('cloud', 'import')
+            SELECT id, camera_id, camera_name FROM clips
+            WHERE created_at >= ? AND created_at < ? AND network_id = ? AND origin IN ('cloud', 'import')
               AND (sha256 IS NOT NULL OR (gone_at IS NULL AND remote_deleted_at IS NULL))
             ORDER BY sha256 IS NULL, id
             """,
-            (row["camera_id"], utc_text(begin), utc_text(begin + timedelta(seconds=1))),
+            (utc_text(begin), utc_text(begin + timedelta(seconds=1)), row["network_id"]),
         )
-        cover = next((each["id"] for each in found if each["id"] not in taken), None)
+        same = [each["id"] for each in found if _is_same_camera(each, row)]
+        cover = next((each for each in same if each not in taken), None)
         if cover is not None:
             taken.add(cover)
         if cover != row["covered_by"]:
             update_row(catalog, row, {"covered_by": cover})
+
+
+def _is_same_camera(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    if one["camera_id"] is not None and other["camera_id"] is not None:
+        return bool(one["camera_id"] == other["camera_id"])
+    return stripped_name(one["camera_name"] or "") == stripped_name(other["camera_name"] or "")

@@ -50,11 +50,11 @@ class LocalStorage:
         it.
         """
         ids = self._ids(module)
-        command = await self._commands.start("manifest_request", what=_LIST, **ids)
+        command = await self._commands.start("local_storage_manifest_request", what=_LIST, **ids)
         await self._commands.wait_for(command, timeout=UPLOAD_TIMEOUT)
 
         async def ready() -> Answer:
-            answer = await self._wire.get("manifest", what=_LIST, request=command.id, **ids)
+            answer = await self._wire.get("local_storage_manifest", what=_LIST, request=command.id, **ids)
             if not is_ready(answer.value):
                 raise Busy(f"The sync module has not finished {_LIST} yet. Try again in a minute.")
             return answer
@@ -73,7 +73,7 @@ class LocalStorage:
         """
         if thumbnail:
             raise NotFound("A clip on a stick has no thumbnail.")
-        command = await self._start("stored_clip_request", path)
+        command = await self._start("local_storage_clip_request", path)
         try:
             await self._commands.wait_for(command, timeout=UPLOAD_TIMEOUT)
         except CommandFailed as error:
@@ -87,11 +87,11 @@ class LocalStorage:
 
     async def delete(self, clip: StoredClip) -> Command:
         """Has the module delete a clip from its stick; the command runs on, see `Commands.wait_for`."""
-        return await self._start("stored_clip_delete", clip.path)
+        return await self._start("local_storage_clip_delete", clip.path)
 
     async def _start(self, name: str, path: str) -> Command:
         """Starts a command about the clip at ``path``."""
-        ids: dict[str, Any] | None = ENDPOINTS["stored_clip"].ids_in(path)
+        ids: dict[str, Any] | None = ENDPOINTS["local_storage_clip"].ids_in(path)
         if ids is None:
             raise UnsafeAddress("This is no path of a clip on a stick; nothing was sent.")
         return await self._commands.start(name, what=_CLIP, **(ids | {"network": int(ids["network"])}))

@@ -84,6 +84,7 @@ _DOORBELL = f"{_V1N}/doorbells/{{camera}}"
 _PROGRAMS = "/api/v1/networks/{network}/programs"
 _MEDIA = "/api/v3/media/accounts/{account}/networks/{network}/{type}/{camera}"
 _USB = f"{_V1N}/sync_modules/{{module}}/local_storage"
+_USB_MANIFEST = f"{_USB}/manifest/{{manifest}}"
 _OLD_PICTURE = "/media/production/account/{account}/network/{network}/camera/{camera}"
 
 _TABLE = (
@@ -211,11 +212,11 @@ _TABLE = (
     Endpoint("media", "POST", "/api/v4/accounts/{account}/media", "C", "6.1", status="not every account"),
     Endpoint("clip_v4", "GET", "/api/v4/accounts/{account}/media/{clip}/video/contents", "C", "6.1"),
     # 7 local storage
-    Endpoint("manifest_request", "POST", f"{_USB}/manifest/request", "C", "7"),
-    Endpoint("manifest", "GET", f"{_USB}/manifest/request/{{request}}", "C", "7"),
-    Endpoint("stored_clip_request", "POST", f"{_USB}/manifest/{{manifest}}/clip/request/{{clip}}", "C", "7"),
-    Endpoint("stored_clip", "GET", f"{_USB}/manifest/{{manifest}}/clip/request/{{clip}}", "C", "7"),
-    Endpoint("stored_clip_delete", "POST", f"{_USB}/manifest/{{manifest}}/clip/delete/{{clip}}", "C", "7"),
+    Endpoint("local_storage_manifest_request", "POST", f"{_USB}/manifest/request", "C", "7"),
+    Endpoint("local_storage_manifest", "GET", f"{_USB}/manifest/request/{{request}}", "C", "7"),
+    Endpoint("local_storage_clip_request", "POST", f"{_USB_MANIFEST}/clip/request/{{clip}}", "C", "7"),
+    Endpoint("local_storage_clip", "GET", f"{_USB_MANIFEST}/clip/request/{{clip}}", "C", "7"),
+    Endpoint("local_storage_clip_delete", "POST", f"{_USB_MANIFEST}/clip/delete/{{clip}}", "C", "7"),
     Endpoint("local_storage_status", "GET", f"{_USB}/status", "C", "7"),
 )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 from ..errors import UnexpectedAnswer
@@ -10,13 +9,6 @@ from ..model import Json, Manifest, StorageStatus, StoredClip
 from .answers import as_object, text_of
 from .endpoints import ENDPOINTS
 from .values import Unreadable, flag, integer, moment
-
-_STRIPPED = re.compile(r"[^A-Za-z0-9_]")
-
-
-def stripped_name(name: str) -> str:
-    """A camera's name as a manifest has it: nothing but letters, digits and ``_``."""
-    return _STRIPPED.sub("", name)
 
 
 def is_ready(value: object) -> bool:
@@ -37,7 +29,7 @@ def parse_manifest(value: object, *, account_id: int, network_id: int, module_id
     for raw in found:
         if not isinstance(raw, Mapping) or (clip := text_of(raw, "id")) is None:
             continue
-        path = ENDPOINTS["stored_clip"].fill(
+        path = ENDPOINTS["local_storage_clip"].fill(
             account=account_id, network=network_id, module=module_id, manifest=number, clip=clip
         )
         try:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from functools import partial
 
 from ..archive import usb
 from ..archive.catalog import Catalog
 from ..errors import BlinkError, CommandFailed, NetworkError
-from ..model import Camera, Homescreen, SyncModule
-from ..protocol.local_storage import stripped_name
+from ..model import Homescreen, SyncModule, stripped_name
 from .ports import Aside, LocalStorage, Time
 
 _LOG = logging.getLogger(__name__)
@@ -56,9 +55,9 @@ async def list_sticks(
         except (BlinkError, CommandFailed) as error:
             yield Stick(module, error=error)
             continue
-        record = partial(
-            usb.record_manifest, catalog, manifest, _surroundings(home, module), run=run, now=time.now()
-        )
+        former = await aside(partial(usb.former_names, catalog, manifest.network_id))
+        around = _surroundings(home, module, former)
+        record = partial(usb.record_manifest, catalog, manifest, around, run=run, now=time.now())
         found = await aside(record)
         _LOG.info("stick of module %d: %d clips, %d new", module.id, len(manifest.clips), found.new)
         warnings = []
@@ -72,14 +71,25 @@ async def list_sticks(
         yield Stick(module, readable=True, new=found.new, warnings=tuple(warnings))
 
 
-def _surroundings(home: Homescreen, module: SyncModule) -> usb.Surroundings:
-    """The network of a stick, and its cameras by the names that a manifest gives them."""
+def _surroundings(
+    home: Homescreen, module: SyncModule, former: Iterable[usb.NamedCamera]
+) -> usb.Surroundings:
+    """The network of a stick, and its cameras by the names that a manifest gives them: those of today, and
+    ``former`` ones that no camera has today."""
     network = next((each for each in home.networks if each.id == module.network_id), None)
-    cameras: dict[str, Camera | None] = {}
-    for camera in home.cameras:
-        if camera.network_id == module.network_id:
-            name = stripped_name(camera.name)
-            cameras[name] = None if name in cameras else camera
+    cameras: dict[str, usb.NamedCamera | None] = {}
+    today = [
+        usb.NamedCamera(camera.id, camera.name, camera.type)
+        for camera in home.cameras
+        if camera.network_id == module.network_id
+    ]
+    taken = {stripped_name(camera.name) for camera in today}
+    past = [camera for camera in former if stripped_name(camera.name) not in taken]
+    for camera in [*today, *past]:
+        name = stripped_name(camera.name)
+        known = cameras.setdefault(name, camera)
+        if known is not None and known.id != camera.id:
+            cameras[name] = None
     return usb.Surroundings(
         network_name=network.name if network else "",
         time_zone=network.time_zone if network else None,

@@ -10,10 +10,16 @@ import pytest
 from blink_archive.archive.catalog import Catalog
 from blink_archive.archive.filters import Filter
 from blink_archive.archive.queue import account, waiting
-from blink_archive.archive.usb import RecordedManifest, Surroundings, record_manifest, waiting_on_sticks
-from blink_archive.model import Camera, Manifest, StoredClip
+from blink_archive.archive.usb import (
+    NamedCamera,
+    RecordedManifest,
+    Surroundings,
+    record_manifest,
+    waiting_on_sticks,
+)
+from blink_archive.model import Manifest, StoredClip
 
-from .helpers import NOW, archive_clip, begin, event_kinds, list_items, make_home, make_item
+from .helpers import NOW, archive_clip, begin, event_kinds, list_items, make_item
 
 MODULE = 3100001
 AT = datetime(2026, 11, 23, 19, 52, 7, tzinfo=UTC)
@@ -28,8 +34,7 @@ def stored(
     return StoredClip(number, name, at, kilobytes, path, {"id": number, "camera_name": name})
 
 
-def front_door() -> Camera:
-    return make_home((41, "Front door")).cameras[0]
+FRONT_DOOR = NamedCamera(41, "Front door", "owl")
 
 
 def record(
@@ -37,11 +42,11 @@ def record(
     *clips: StoredClip,
     now: datetime = NOW,
     unreadable: int = 0,
-    cameras: dict[str, Camera | None] | None = None,
+    cameras: dict[str, NamedCamera | None] | None = None,
 ) -> RecordedManifest:
     """One manifest of the stick, in a run of its own."""
     around = Surroundings(
-        "Home", "America/New_York", {"Frontdoor": front_door()} if cameras is None else cameras
+        "Home", "America/New_York", {"Frontdoor": FRONT_DOOR} if cameras is None else cameras
     )
     manifest = Manifest("4321", 5, MODULE, clips, unreadable)
     return record_manifest(catalog, manifest, around, run=begin(catalog), now=now)
@@ -73,7 +78,7 @@ def test_a_stored_clip_becomes_a_row_of_its_camera(catalog: Catalog) -> None:
 
 @pytest.mark.parametrize("cameras", [{}, {"Frontdoor": None}])
 def test_a_name_that_is_no_one_camera_is_kept_as_it_is(
-    catalog: Catalog, cameras: dict[str, Camera | None]
+    catalog: Catalog, cameras: dict[str, NamedCamera | None]
 ) -> None:
     """An unknown name, and one that several cameras share, is archived under that name, never skipped."""
     record(catalog, stored(), cameras=cameras)
@@ -140,15 +145,23 @@ def test_the_cloud_covers_the_same_recording(catalog: Catalog, fetched: bool) ->
     assert found["covered"] == 1
 
 
+def test_a_cover_is_found_by_the_name_of_a_stick(catalog: Catalog) -> None:
+    """Where the name could be several cameras, the cloud's clip of one of them covers it all the same."""
+    list_items(catalog, make_item(1, created_at=AT))
+    record(catalog, stored(), cameras={"Frontdoor": None})
+    assert [row["status"] for row in rows(catalog)] == ["covered"]
+
+
 @pytest.mark.parametrize(
     "item",
     [
         make_item(1, device_id=42),
+        make_item(1, network_id=6),
         make_item(1, created_at=AT + timedelta(seconds=1)),
         make_item(1, created_at=AT - timedelta(milliseconds=1)),
         make_item(1, deleted=True),
     ],
-    ids=["another camera", "a second later", "a moment earlier", "deleted"],
+    ids=["another camera", "another network", "a second later", "a moment earlier", "deleted"],
 )
 def test_another_recording_covers_nothing(catalog: Catalog, item: Any) -> None:
     """A clip of another camera or time is no cover; nor is one that left Blink before it was fetched."""
