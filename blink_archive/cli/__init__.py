@@ -28,6 +28,7 @@ _COMMANDS = {
     "simulator": ("demo", "Run a Blink cloud on this machine, to try clients on."),
     "status": ("browse", "What is archived, waiting and lost; the last run; disk space."),
     "sync": ("sync", "Take everything new from Blink into the archive."),
+    "usb": ("usb", "The sticks of the sync modules (local storage)."),
     "verify": ("verify", "Read every file back and compare it with the catalog."),
     "whoami": ("account", "Who is signed in."),
 }
