@@ -3,8 +3,9 @@
 from typing import Any
 
 from blink_archive.simulator.classic_sessions import ClassicSession
-from blink_archive.simulator.cloud import Cloud, UnknownId
+from blink_archive.simulator.cloud import Cloud
 from blink_archive.simulator.exchange import UPDATE_REQUIRED, Answer, Call, Endpoint, failure, json_answer
+from blink_archive.simulator.records import UnknownId
 from blink_archive.simulator.settings import ACCOUNT_ID, CLIENT_ID, PHONE, TIER, USER_ID
 
 RESEND_SECONDS = 90

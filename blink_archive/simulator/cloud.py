@@ -10,17 +10,13 @@ from typing import Any
 from blink_archive.simulator import items, media
 from blink_archive.simulator.feed import Feed
 from blink_archive.simulator.generate import FIRST_CLIP_ID, PURGE_ID, generate
-from blink_archive.simulator.records import Camera, Clip, Command, Network
+from blink_archive.simulator.house import House
+from blink_archive.simulator.liveview import LiveView
+from blink_archive.simulator.records import Camera, Clip, Network, UnknownId
+from blink_archive.simulator.running import Commands
 from blink_archive.simulator.settings import WHOLE_AFTER, Settings
 from blink_archive.simulator.signin import SignIn, Tokens
 from blink_archive.simulator.usb import Usb
-
-COMMAND_POLLS = 3
-COMMAND_SECONDS = 10
-
-
-class UnknownId(KeyError):
-    """No camera, network or command has that id."""
 
 
 class Cloud:
@@ -35,6 +31,13 @@ class Cloud:
         self.lock = RLock()
         self.sign_in = SignIn(settings, self.lock)
         self.catalogue = generate(settings)
+        self.commands = Commands(self.now, self.lock, self.network)
+        self.house = House(self.catalogue.networks[0].id)
+        self.auto_delete_days = settings.auto_delete_days
+        self.live_views: dict[int, LiveView] = {}
+        """By the ids of their commands."""
+        self.immis_address: str | None = None
+        """Host and port of the server of immis live views, where it runs."""
         self.usb = Usb(settings, self.lock, self.catalogue)
         self.on_page: Callable[[int], None] | None = None
         """Called with the page's number before a page of the feed is built, to shift pages in a test."""
@@ -44,8 +47,6 @@ class Cloud:
         self._next_id = max(self._clips, default=FIRST_CLIP_ID - 1) + 1
         self._replaced: dict[int, Any] = {}
         self._raw: dict[int, Any] = {}
-        self._commands: dict[int, Command] = {}
-        self._next_command = 750082090
 
     # --- time
 
@@ -135,7 +136,7 @@ class Cloud:
     def expire_old(self) -> list[int]:
         """Purge what is older than `auto_delete_days` by the cloud's clock; returns the ids."""
         with self.lock:
-            oldest = self.now() - int(timedelta(days=self.settings.auto_delete_days).total_seconds())
+            oldest = self.now() - int(timedelta(days=self.auto_delete_days).total_seconds())
             gone = [clip.id for clip in self._clips.values() if clip.created < oldest]
             for clip_id in gone:
                 self.purge_clip(clip_id)
@@ -268,7 +269,9 @@ class Cloud:
 
     def camera_thumbnail_bytes(self, camera_id: int) -> bytes:
         """The picture of a camera on the homescreen."""
-        return b"".join(media.thumbnail_chunks(camera_id, f"camera {camera_id}"))
+        pictures = self.camera(camera_id).pictures
+        mark = f"camera {camera_id}" + (f" picture {pictures}" if pictures else "")
+        return b"".join(media.thumbnail_chunks(camera_id + pictures, mark))
 
     # --- cameras and networks
 
@@ -289,6 +292,18 @@ class Cloud:
         with self.lock:
             self.camera(camera_id).name = name
 
+    def set_enabled(self, camera_id: int, enabled: bool) -> None:
+        """Motion detection of a camera."""
+        with self.lock:
+            self.camera(camera_id).enabled = enabled
+
+    def take_picture(self, camera_id: int) -> None:
+        """A new picture for the homescreen."""
+        with self.lock:
+            camera = self.camera(camera_id)
+            camera.pictures += 1
+            camera.picture_at = max(self.now(), camera.picture_at + 1)  # each has a path of its own
+
     def armed(self, network_id: int) -> bool:
         with self.lock:
             return self.network(network_id).armed
@@ -296,55 +311,6 @@ class Cloud:
     def set_armed(self, network_id: int, armed: bool) -> None:
         with self.lock:
             self.network(network_id).armed = armed
-
-    # --- commands
-
-    def running_command(self, network_id: int) -> Command | None:
-        """The command that runs on a network by now; to look is no poll."""
-        with self.lock:
-            network = self.network(network_id)
-            for command in self._commands.values():
-                if command.network is network and not command.complete:
-                    self._advance(command)
-                    if not command.complete:
-                        return command
-            return None
-
-    def start_command(self, network_id: int, verb: str, finish: Callable[[Command], None]) -> Command | None:
-        """Begin a command, at whose end `finish` happens; None while another one runs on that network."""
-        with self.lock:
-            if self.running_command(network_id) is not None:
-                return None
-            command = Command(
-                id=self._next_command, network=self.network(network_id), command=verb, created=self.now(),
-                finish=finish,
-            )  # fmt: skip
-            self._next_command += 10
-            self._commands[command.id] = command
-            return command
-
-    def poll_command(self, network_id: int, command_id: int) -> Command:
-        """One poll: a command is new at the first, running at the second, complete at the third."""
-        with self.lock:
-            command = self._commands.get(command_id)
-            if command is None or command.network.id != network_id:
-                raise UnknownId(command_id)
-            command.polls += 1
-            self._advance(command)
-            return command
-
-    def complete_command(self, command: Command) -> None:
-        """It ends now."""
-        with self.lock:
-            command.complete = True
-            command.finish(command)
-
-    def _advance(self, command: Command) -> None:
-        """Nobody has to poll: by itself a command takes ten seconds."""
-        if command.complete:
-            return
-        if command.polls >= COMMAND_POLLS or self.now() - command.created >= COMMAND_SECONDS:
-            self.complete_command(command)
 
     # --- sign-in
 

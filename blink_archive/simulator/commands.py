@@ -18,12 +18,17 @@ def command_new(command: Command) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def command_full(command: Command, now: int) -> dict[str, Any]:
+    """The answer to a call to a camera, which says more."""
+    return _entry(command, now) | _progress(command, now)
+
+
 def command_status(command: Command, now: int) -> dict[str, Any]:
     """The answer to a poll."""
     return {
         "complete": command.complete,
         "status": 0,
-        "status_msg": "Command succeeded" if command.status_code == 908 else "Command failed",
+        "status_msg": command.status_msg,
         "status_code": command.status_code,
         "commands": [_entry(command, now) | _progress(command, now)],
         "media_id": None,
@@ -31,14 +36,16 @@ def command_status(command: Command, now: int) -> dict[str, Any]:
 
 
 def _entry(command: Command, now: int) -> dict[str, Any]:
-    """What a command is, and what stays empty for one that is meant for a network."""
-    network = command.network
+    """What a command is, and for whom."""
+    network, camera = command.network, command.camera
     return {
         "id": command.id, "created_at": iso(command.created), "updated_at": iso(now),
         "execute_time": iso(command.created), "command": command.command, "attempts": 0,
         "transaction": f"transaction-{command.id}", "player_transaction": f"player-{command.id}",
         "duration": None, "by_whom": "phone - 50.1", "diagnostic": False, "debug": "", "opts_1": 0,
-        "target": "network", "target_id": network.id, "parent_command_id": None, "camera_id": 0,
+        "target": "network" if camera is None else "camera",
+        "target_id": network.id if camera is None else camera.id, "parent_command_id": None,
+        "camera_id": 0 if camera is None else camera.id,
         "siren_id": None, "firmware_id": None, "network_id": network.id, "account_id": ACCOUNT_ID,
         "sync_module_id": network.sync_module_id,
     }  # fmt: skip

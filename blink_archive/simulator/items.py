@@ -1,10 +1,13 @@
 """Records as the JSON that Blink answers: items of the feed, the homescreen, configurations."""
 
+import re
+from datetime import datetime
 from typing import Any
 
 from blink_archive.simulator.records import Camera, Catalogue, Clip, Network, iso
 from blink_archive.simulator.settings import ACCOUNT_ID, Settings
 
+SINCE = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d+)?(Z|[+-]\d\d:?\d\d)", re.ASCII)
 LONG_AGO = "2020-02-13T19:15:54+00:00"
 
 
@@ -62,7 +65,7 @@ def clip_item(clip: Clip) -> dict[str, Any]:
 
 def camera_thumbnail(camera: Camera, now: int) -> str:
     """The homescreen's path of a camera's picture, in one of its three forms; it changes hourly."""
-    taken = now - now % 3600
+    taken = camera.picture_at or now - now % 3600
     match camera.thumbnail_form:
         case "number":
             return str(taken)
@@ -156,7 +159,14 @@ def _snoozed_minutes(camera: Camera, now: int) -> int | None:
     return -((now - camera.snoozed_until) // 60) if camera.snoozed_until > now else None
 
 
-def homescreen(catalogue: Catalogue, settings: Settings, *, now: int) -> dict[str, Any]:
+def auto_delete_options(settings: Settings) -> list[int]:
+    """After how many days clips can be deleted."""
+    return sorted({3, 7, 14, 30, 60, settings.auto_delete_days})
+
+
+def homescreen(
+    catalogue: Catalogue, settings: Settings, *, now: int, auto_delete_days: int
+) -> dict[str, Any]:
     """Everything at once."""
     families: dict[str, list[dict[str, Any]]] = {"camera": [], "owl": [], "doorbell": []}
     for camera in catalogue.cameras:
@@ -174,8 +184,8 @@ def homescreen(catalogue: Catalogue, settings: Settings, *, now: int) -> dict[st
         "doorbell_buttons": [],
         "video_stats": {
             "storage": 2,
-            "auto_delete_days": settings.auto_delete_days,
-            "auto_delete_day_options": sorted({3, 7, 14, 30, 60, settings.auto_delete_days}),
+            "auto_delete_days": auto_delete_days,
+            "auto_delete_day_options": auto_delete_options(settings),
         },
         "owls": families["owl"],
         "doorbells": families["doorbell"],
@@ -250,34 +260,13 @@ def camera_usage(catalogue: Catalogue) -> dict[str, Any]:
     }
 
 
-def camera_config(camera: Camera, now: int) -> dict[str, Any]:
-    """Everything that can be set, and the measurements; as the homescreen where that says it too."""
-    entry = camera_entry(camera, now)
-    shared = (
-        "id", "name", "network_id", "created_at", "updated_at", "type", "serial", "fw_version", "enabled",
-        "status", "local_storage_enabled", "local_storage_compatible", "thumbnail",
-    )  # fmt: skip
-    own = {
-        "sync_module_id": camera.network.sync_module_id, "account_id": ACCOUNT_ID, "deleted_at": None,
-        "armed": camera.enabled and camera.network.armed, "onboarded": True, "battery_state": "ok",
-        "battery_voltage": 163, "battery_check_time": iso(now), "temperature": 68, "temp_adjust": 0,
-        "temp_alarm_enable": False, "temp_min": 50, "temp_max": 88, "wifi_strength": -52,
-        "lfr_strength": -60, "motion_alert": True, "motion_sensitivity": 5, "motion_regions": 33554431,
-        "motion_regions_compatible": True, "privacy_zones_compatible": True, "video_length": 30,
-        "video_quality": "standard", "video_quality_support": ["saver", "standard", "best"],
-        "video_50_60hz": "freq_60hz", "clip_max_length": 60, "alert_interval": 10,
-        "early_termination": True, "early_termination_supported": True, "early_notification": False,
-        "record_audio": True, "record_audio_enable": True, "illuminator_enable": 2,
-        "illuminator_duration": 1, "illuminator_intensity": 4, "night_vision_exposure": 1,
-        "flip_image": False, "flip_video": False, "snapshot_enabled": False,
-        "snapshot_period_minutes": 60, "lfr_sync_interval": 8, "liveview_enabled": "on",
-        "snooze_till": iso(camera.snoozed_until) if camera.snoozed_until > now else None,
-        "siren_enable": False, "unit_number": 1, "usage_alert_count": 0,
-    }  # fmt: skip
-    signals = camera_signals(camera, now) | {"battery_state": own["battery_state"]}
-    return {"camera": [{key: entry[key] for key in shared} | own], "signals": signals}
-
-
-def camera_signals(camera: Camera, now: int) -> dict[str, Any]:
-    """The measurements of the homescreen, and when they were made."""
-    return {**camera_entry(camera, now)["signals"], "updated_at": iso(now)}
+def second(text: str) -> int | None:
+    """Unix seconds of a time with its offset; None where it is none, or a day that no calendar has."""
+    # A `+` that was not encoded arrives as a space; Blink takes it where the offset is zero.
+    found = SINCE.fullmatch(re.sub(r" (00:?00)$", r"+\1", text))
+    if found is None:
+        return None
+    try:
+        return int(datetime.fromisoformat(found[1] + found[2]).timestamp())
+    except ValueError:
+        return None

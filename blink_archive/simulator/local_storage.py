@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Literal
 
-from blink_archive.simulator.cloud import Cloud, UnknownId
+from blink_archive.simulator.cloud import Cloud
 from blink_archive.simulator.exchange import (
     MP4,
     Answer,
@@ -16,7 +16,7 @@ from blink_archive.simulator.exchange import (
     media_not_found,
     not_found,
 )
-from blink_archive.simulator.records import Command, iso
+from blink_archive.simulator.records import Command, UnknownId, iso
 from blink_archive.simulator.usb import DAY, StickClip, StickRequest
 
 
@@ -30,7 +30,7 @@ def manifest_request(cloud: Cloud, call: Call) -> Answer:
 def manifest(cloud: Cloud, call: Call) -> Answer:
     """The list of clips; 409 until the command is complete."""
     module, request = call.params["module"], call.params["request"]
-    running = cloud.running_command(call.params["network"])
+    running = cloud.commands.running(call.params["network"])
     if running is not None and running.id == request:
         return busy()
     found = cloud.usb.manifest(module, request)
@@ -103,13 +103,13 @@ def _command(
 ) -> Answer:
     """Begin a command on the module's network; without a stick the module is busy for ever."""
     network, module = call.params["network"], call.params["module"]
-    cloud.usb.asked(module, cloud.running_command(network))
-    command = cloud.start_command(network, verb, finish) if cloud.usb.mounted(module) else None
+    cloud.usb.asked(module, cloud.commands.running(network))
+    command = cloud.commands.start(network, verb, finish) if cloud.usb.mounted(module) else None
     if command is None:
         return busy()
     cloud.usb.began(module, command)
     if at_once:
-        cloud.complete_command(command)
+        cloud.commands.complete(command)
     return json_answer({"id": command.id, "network_id": network})
 
 
@@ -122,7 +122,7 @@ def _noted(name: str, handler: Handler) -> Handler:
                 module = cloud.usb.module(call.params["network"], call.params["module"])
             except KeyError as error:
                 raise UnknownId(call.params["module"]) from error
-            cloud.running_command(call.params["network"])  # what has ended by now has ended
+            cloud.commands.running(call.params["network"])  # what has ended by now has ended
             named = _listed(cloud, call) if "clip" in call.params else None
             answer = handler(cloud, call)
             request = StickRequest(

@@ -5,6 +5,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+
+class UnknownId(KeyError):
+    """No camera, network, command or schedule has that id."""
+
+
 Family = Literal["camera", "owl", "doorbell"]
 
 
@@ -37,6 +42,10 @@ class Camera:
     serial: str
     enabled: bool = True
     thumbnail_form: Literal["new", "old", "number"] = "new"
+    picture_at: int = 0
+    """Unix seconds of the last picture that was asked for."""
+    pictures: int = 0
+    """How many were asked for."""
     snoozed_until: int = 0
     """Unix seconds until which it sends no notifications."""
 
@@ -73,6 +82,11 @@ class Command:
     complete: bool = False
     status_code: int = 908
     """908 is success."""
+    status_msg: str = "Command succeeded"
+    camera: Camera | None = None
+    """Whom it is for; None: the network."""
+    lasts: int | None = None
+    """Seconds that a live view runs, unless it is ended; None: as commands do."""
 
 
 @dataclass(slots=True)

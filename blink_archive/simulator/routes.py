@@ -1,13 +1,22 @@
 """The table of routes, and what each REST route answers. A new endpoint is one line and one function."""
 
 import re
-from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from starlette.routing import compile_path
 
-from blink_archive.simulator import classic, commands, items, local_storage, oauth
-from blink_archive.simulator.cloud import Cloud, UnknownId
+from blink_archive.simulator import (
+    account,
+    classic,
+    commands,
+    devices,
+    items,
+    local_storage,
+    newer,
+    oauth,
+    schedules,
+)
+from blink_archive.simulator.cloud import Cloud
 from blink_archive.simulator.exchange import (
     JPEG,
     MP4,
@@ -20,7 +29,7 @@ from blink_archive.simulator.exchange import (
     media_not_found,
     not_found,
 )
-from blink_archive.simulator.records import Camera
+from blink_archive.simulator.records import UnknownId
 from blink_archive.simulator.settings import ACCOUNT_ID, CLIENT_ID, TIER, USER_ID
 from blink_archive.simulator.signin import Refused
 
@@ -32,7 +41,12 @@ def tier(_: Cloud, __: Call) -> Answer:
 def homescreen(cloud: Cloud, _: Call) -> Answer:
     ids = (("client-id", str(CLIENT_ID)), ("user-id", str(USER_ID)))
     with cloud.lock:
-        return json_answer(items.homescreen(cloud.catalogue, cloud.settings, now=cloud.now()), headers=ids)
+        return json_answer(_homescreen(cloud), headers=ids)
+
+
+def _homescreen(cloud: Cloud) -> dict[str, Any]:
+    days = cloud.auto_delete_days
+    return items.homescreen(cloud.catalogue, cloud.settings, now=cloud.now(), auto_delete_days=days)
 
 
 def networks(cloud: Cloud, _: Call) -> Answer:
@@ -54,30 +68,12 @@ def camera_usage(cloud: Cloud, _: Call) -> Answer:
         return json_answer(items.camera_usage(cloud.catalogue))
 
 
-def camera_config(cloud: Cloud, call: Call) -> Answer:
-    with cloud.lock:
-        return json_answer(items.camera_config(_camera(cloud, call), cloud.now()))
-
-
-def camera_signals(cloud: Cloud, call: Call) -> Answer:
-    return json_answer(items.camera_signals(_camera(cloud, call), cloud.now()))
-
-
-def _camera(cloud: Cloud, call: Call) -> Camera:
-    """The camera of the path: of the camera family, in its own network. UnknownId where there is none."""
-    camera = cloud.camera(call.params["camera"])
-    if camera.family != "camera" or camera.network.id != call.params["network"]:
-        raise UnknownId(camera.id)
-    return camera
-
-
-SINCE = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d+)?(Z|[+-]\d\d:?\d\d)", re.ASCII)
 PAGE = re.compile(r"[0-9]{1,9}")
 
 
 def media_changed(cloud: Cloud, call: Call) -> Answer:
     """The change feed: what changed at or after `since`, to the second, newest change first."""
-    since, page = _since(call.query.get("since", "")), _page(call.query.get("page", "1"))
+    since, page = items.second(call.query.get("since", "")), _page(call.query.get("page", "1"))
     if since is None or page is None:
         return failure(400, 400, message="Invalid since or page")
     content = {
@@ -87,18 +83,6 @@ def media_changed(cloud: Cloud, call: Call) -> Answer:
         "media": cloud.page(since, page),
     }
     return json_answer(content)
-
-
-def _since(text: str) -> int | None:
-    """Unix seconds of a time with its offset; None where it is none, or a day that no calendar has."""
-    # A `+` that was not encoded arrives as a space; Blink takes it where the offset is zero.
-    found = SINCE.fullmatch(re.sub(r" (00:?00)$", r"+\1", text))
-    if found is None:
-        return None
-    try:
-        return int(datetime.fromisoformat(found[1] + found[2]).timestamp())
-    except ValueError:
-        return None
 
 
 def _page(text: str) -> int | None:
@@ -175,7 +159,7 @@ def disarm(cloud: Cloud, call: Call) -> Answer:
 
 def _command(cloud: Cloud, call: Call, *, verb: Literal["arm", "disarm"]) -> Answer:
     network = call.params["network"]
-    command = cloud.start_command(network, verb, lambda _: cloud.set_armed(network, verb == "arm"))
+    command = cloud.commands.start(network, verb, lambda _: cloud.set_armed(network, verb == "arm"))
     if command is None:
         return busy()
     return json_answer(commands.command_new(command))
@@ -183,14 +167,34 @@ def _command(cloud: Cloud, call: Call, *, verb: Literal["arm", "disarm"]) -> Ans
 
 def command_status(cloud: Cloud, call: Call) -> Answer:
     with cloud.lock:
-        command = cloud.poll_command(call.params["network"], call.params["command"])
+        command = cloud.commands.poll(call.params["network"], call.params["command"])
         return json_answer(commands.command_status(command, cloud.now()))
+
+
+def command_done(cloud: Cloud, call: Call) -> Answer:
+    """Ends a live view; any other command goes its way."""
+    with cloud.lock:
+        command = cloud.commands.find(call.params["network"], call.params["command"])
+        if command.lasts is not None:
+            cloud.commands.complete(command)
+        return json_answer({"message": "Command done", "code": 902})
+
+
+def command_update(cloud: Cloud, call: Call) -> Answer:
+    """Asks a live view to go on."""
+    with cloud.lock:
+        command = cloud.commands.find(call.params["network"], call.params["command"])
+        if (view := cloud.live_views.get(command.id)) is None or command.complete:
+            return not_found()
+        view.extensions += 1
+        return json_answer({"message": "Command updated", "code": 901})
 
 
 OAUTH = "/oauth/"
 """What the OAuth host answers, where no call carries an access token."""
 
 V1 = "/api/v1/accounts/{account:int}"
+COMMAND = "/network/{network:int}/command/{command:int}"
 V2 = "/api/v2/accounts/{account:int}"
 V3_MEDIA = "/api/v3/media/accounts/{account:int}/networks/{network:int}/{type}/{camera:int}"
 
@@ -209,11 +213,17 @@ TABLE: tuple[Endpoint, ...] = (
     Endpoint("sync_module", "GET", "/network/{network:int}/syncmodules", sync_module),
     Endpoint("network_update", "POST", "/network/{network:int}/update", network_update),
     Endpoint("camera_usage", "GET", "/api/v1/camera/usage", camera_usage),
-    Endpoint("camera_config", "GET", "/network/{network:int}/camera/{camera:int}/config", camera_config),
-    Endpoint("camera_signals", "GET", "/network/{network:int}/camera/{camera:int}/signals", camera_signals),
     Endpoint("arm", "POST", f"{V1}/networks/{{network:int}}/state/arm", arm),
     Endpoint("disarm", "POST", f"{V1}/networks/{{network:int}}/state/disarm", disarm),
     Endpoint("command", "GET", "/network/{network:int}/command/{command:int}", command_status),
+    Endpoint("command_done", "POST", "/network/{network:int}/command/{command:int}/done/", command_done),
+    Endpoint(
+        "command_update", "POST", "/network/{network:int}/command/{command:int}/update/", command_update
+    ),
+    *devices.TABLE,
+    *schedules.TABLE,
+    *account.TABLE,
+    *newer.TABLE,
     Endpoint(
         "camera_thumbnail",
         "GET",

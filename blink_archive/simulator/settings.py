@@ -56,6 +56,8 @@ class Settings:
     """The classic login: an app update is required, or it takes email and password, and sends a PIN."""
     usb_clips: int = 0
     """Clips on the USB stick of each Sync Module 2 whose network has a camera; with 0 there are no sticks."""
+    describes: bool = True
+    """Whether the account has the newer listing, with descriptions."""
     hostile: bool = True
     """Camera names from hell; off gives plain ones."""
     now: Callable[[], datetime] = real_clock

@@ -265,7 +265,7 @@ class Usb:
         """The end of a manifest's command: new ids throughout, and the third oldest is forgotten."""
         stick = self._sticks[module_id]
         if not self.mounted(module_id):
-            command.status_code = COMMAND_FAILED
+            _fail(command)
             return
         clips = self.clips(module_id)
         ids = stick.rng.sample(range(10**8, 2 * 10**9), len(clips))
@@ -295,9 +295,13 @@ class Usb:
         stick = self._sticks[module_id]
         failure = stick.failures.pop(0) if stick.failures else None
         if failure == "command" or self.listed(module_id, manifest_id, listed_id) is None:
-            command.status_code = COMMAND_FAILED
+            _fail(command)
         elif failure is None:
             stick.uploaded.add((manifest_id, listed_id))
 
     def is_uploaded(self, module_id: int, manifest_id: int, listed_id: int) -> bool:
         return (manifest_id, listed_id) in self._sticks[module_id].uploaded
+
+
+def _fail(command: Command) -> None:
+    command.status_code, command.status_msg = COMMAND_FAILED, "Command failed"
