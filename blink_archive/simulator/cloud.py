@@ -302,7 +302,7 @@ class Cloud:
         with self.lock:
             camera = self.camera(camera_id)
             camera.pictures += 1
-            camera.picture_at = max(self.now(), camera.picture_at + 1)  # each has a path of its own
+            camera.picture_at = max(self.now(), camera.picture_at) + 1  # each has a path of its own
 
     def armed(self, network_id: int) -> bool:
         with self.lock:

@@ -12,6 +12,7 @@ WEEKDAYS = ["mon", "tue", "wed", "thu", "fri"]
 NOTIFICATIONS = (
     "low_battery", "camera_offline", "camera_usage", "scheduling", "motion", "sync_module_offline",
     "temperature", "doorbell", "wifi", "lfr", "bandwidth", "battery_dead", "local_storage",
+    "accessory_connected", "accessory_disconnected", "accessory_low_battery", "general",
 )  # fmt: skip
 
 
