@@ -22,6 +22,7 @@ from starlette.types import Receive, Scope, Send
 from blink_archive.simulator.cloud import Cloud
 from blink_archive.simulator.exchange import Answer, Call
 from blink_archive.simulator.faults import WIRE_KINDS, Fault, Faults, fault_answer
+from blink_archive.simulator.immis import Immis
 from blink_archive.simulator.routes import answer, find
 from blink_archive.simulator.settings import Settings
 from blink_archive.simulator.wire import LinkedProtocol, break_answer, damaged, send_answer
@@ -57,6 +58,7 @@ class Application:
     def __init__(self, settings: Settings, faults: Faults) -> None:
         self.settings = settings
         self.cloud = Cloud(settings)
+        self.immis = Immis(self.cloud) if settings.liveview == "immis" else None
         self.faults = faults
         self.requests: deque[Request] = deque(maxlen=KEPT_REQUESTS)
         self.in_flight = 0
@@ -162,12 +164,16 @@ class _Server(uvicorn.Server):
     async def main_loop(self) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         await self.on_tick(0)
+        if self._application.immis is not None:
+            await self._application.immis.start()
         self._on_started()
         if not self.should_exit:
             await self._stop.wait()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._application.stopping = True
+        if self._application.immis is not None:
+            await self._application.immis.stop()
         for server in self.servers:
             server.close()
         links = [link for link in self.server_state.connections if isinstance(link, LinkedProtocol)]
@@ -242,6 +248,11 @@ class Simulator:
     def max_in_flight(self) -> int:
         """The most requests that were being answered at one time."""
         return self._application.max_in_flight
+
+    @property
+    def immis(self) -> Immis | None:
+        """The server of live views, where `Settings.liveview` is immis."""
+        return self._application.immis
 
     def forget_requests(self) -> None:
         """Begin the list and the peak again."""

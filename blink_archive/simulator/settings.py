@@ -58,6 +58,10 @@ class Settings:
     """Clips on the USB stick of each Sync Module 2 whose network has a camera; with 0 there are no sticks."""
     describes: bool = True
     """Whether the account has the newer listing, with descriptions."""
+    liveview: Literal["rtsps", "immis"] = "rtsps"
+    """What live views are served as."""
+    liveview_speed: float = 1.0
+    """How many seconds of an immis live view come in one; with 0 it is as fast as the client takes it."""
     hostile: bool = True
     """Camera names from hell; off gives plain ones."""
     now: Callable[[], datetime] = real_clock
@@ -67,7 +71,7 @@ class Settings:
     code: str = "123456"
 
     def __post_init__(self) -> None:
-        for name in ("clips", "usb_clips", "latency", "expires_in"):
+        for name in ("clips", "usb_clips", "latency", "liveview_speed", "expires_in"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} cannot be negative")
         for name in ("cameras", "days", "page_limit", "auto_delete_days"):
@@ -75,5 +79,7 @@ class Settings:
                 raise ValueError(f"{name} must be at least 1")
         if self.two_factor_status not in (202, 412):
             raise ValueError("two_factor_status is 202 or 412")
+        if self.liveview not in ("rtsps", "immis"):
+            raise ValueError("liveview is rtsps or immis")
         if self.classic not in ("update", "open"):
             raise ValueError("classic is update or open")

@@ -2,9 +2,9 @@
 
     python blink_archive/simulator/clips/make_clips.py
 
-Needs PyAV with libx264. Writes `{scene}-{seconds}s.mp4` and `.jpg` beside itself; the package reads
-these files. All drawing is spans of bytes in the three planes of a YUV 4:2:0 picture, so that nothing
-but PyAV is needed.
+Needs PyAV with libx264. Writes `{scene}-{seconds}s.mp4` and `.jpg` beside itself, and one of the films
+once more for live views, as `live.ts`; the package reads these files. All drawing is spans of bytes in
+the three planes of a YUV 4:2:0 picture, so that nothing but PyAV is needed.
 """
 
 import math
@@ -257,6 +257,8 @@ FILMS = (
     Film("driveway", 30, driveway, car, faststart=True),
 )
 
+LIVE = FILMS[-1]
+
 
 def pictures(film: Film) -> Iterator[Picture]:
     backdrop = film.backdrop()
@@ -292,10 +294,24 @@ def write_thumbnail(film: Film) -> None:
     (HERE / f"{film.stem}.jpg").write_bytes(b"".join(bytes(packet) for packet in packets))
 
 
+def write_live_view(film: Film) -> None:
+    """The film's own pictures, not encoded again, as the MPEG-TS that a live view sends."""
+    with (
+        av.open(str(HERE / f"{film.stem}.mp4")) as clip,
+        av.open(str(HERE / "live.ts"), "w", format="mpegts") as stream,
+    ):
+        copied = stream.add_stream_from_template(clip.streams.video[0])
+        for packet in clip.demux(clip.streams.video[0]):
+            if packet.dts is not None:
+                packet.stream = copied
+                stream.mux(packet)
+
+
 def main() -> None:
     for film in FILMS:
         write_clip(film)
         write_thumbnail(film)
+    write_live_view(LIVE)
 
 
 if __name__ == "__main__":
