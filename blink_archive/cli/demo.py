@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, redirect_stdout
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -19,7 +19,7 @@ from .options import Globals, NamedPath, command
 from .output import print_json
 
 if TYPE_CHECKING:
-    from ..simulator import Request, Settings
+    from ..simulator import Faults, Request, Settings
 
 _TREE_LINES = 14
 
@@ -167,6 +167,26 @@ def _tree(root: Path) -> None:
 @click.option("--mark-watched", is_flag=True, help="A download marks the clip as watched, as Blink may.")
 @click.option("--plain-names", is_flag=True, help="Cameras with harmless names only.")
 @click.option(
+    "--usb-clips",
+    type=click.IntRange(0, 10_000),
+    default=0,
+    help="Clips on the USB stick of each Sync Module 2 (default: no sticks).",
+)
+@click.option(
+    "--liveview",
+    type=click.Choice(["rtsps", "immis"]),
+    default="rtsps",
+    show_default=True,
+    help="What live views are: an address of rtsps, or a server of immis, which shows a film.",
+)
+@click.option(
+    "--classic",
+    type=click.Choice(["update", "open"]),
+    default="update",
+    show_default=True,
+    help="The classic login: refused because an app update is required, or open.",
+)
+@click.option(
     "--faults",
     type=NamedPath(),
     metavar="FILE",
@@ -180,6 +200,9 @@ def simulator_command(
     plain_names: bool,
     clip_bytes: int | None,
     mark_watched: bool,
+    usb_clips: int,
+    liveview: Literal["rtsps", "immis"],
+    classic: Literal["update", "open"],
     latency: float,
     faults: Path | None,
     clips: int,
@@ -189,7 +212,7 @@ def simulator_command(
     page_limit: int,
 ) -> None:
     """Run a Blink cloud on this machine, to try clients on; Ctrl-C ends it."""
-    from ..simulator import Faults, Settings, run
+    from ..simulator import Settings, run
 
     settings = Settings(
         clips=clips,
@@ -201,6 +224,9 @@ def simulator_command(
         hostile=not plain_names,
         clip_bytes=clip_bytes,
         mark_watched=mark_watched,
+        usb_clips=usb_clips,
+        liveview=liveview,
+        classic=classic,
         latency=latency,
     )
 
@@ -214,15 +240,22 @@ def simulator_command(
         code = "" if no_2fa else f", one-time code {settings.code}"
         click.echo(f"Email {settings.email}, password {settings.password}{code}. Ctrl-C ends it.")
 
-    try:
-        registry = Faults.from_file(faults) if faults else None
-    except OSError as error:
-        raise UsageError(f"The faults cannot be read from {faults}: {error.strerror}.") from error
-    except ValueError as error:
-        raise UsageError(f"This file describes no faults: {error}.") from error
+    registry = _faults(faults) if faults else None
     try:
         run(settings, port=port, faults=registry, on_listening=started)
     except OSError as error:
         raise UsageError(
             f"Port {port} cannot be listened on: {error.strerror}. Choose another --port."
         ) from error
+
+
+def _faults(file: Path) -> Faults:
+    """The faults of a file. UsageError where there are none to be read."""
+    from ..simulator import Faults
+
+    try:
+        return Faults.from_file(file)
+    except OSError as error:
+        raise UsageError(f"The faults cannot be read from {file}: {error.strerror}.") from error
+    except ValueError as error:
+        raise UsageError(f"This file describes no faults: {error}.") from error
