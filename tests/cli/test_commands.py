@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -359,16 +360,25 @@ def test_options_come_from_the_environment(world: World, tmp_path: Path) -> None
     assert not empty.exists()
 
 
+def every_command(group: click.Group) -> Iterator[click.Command]:
+    """The commands, and those of the groups in it."""
+    with group.make_context("", [], resilient_parsing=True) as context:
+        for name in group.list_commands(context):
+            command = group.get_command(context, name)
+            assert command is not None
+            if isinstance(command, click.Group):
+                yield from every_command(command)
+            else:
+                yield command
+
+
 def test_only_what_confirms_or_creates_has_no_variable() -> None:
     """Every other option of every command can be set by the environment."""
     without = set()
-    with cli.make_context("blink-archive", [], resilient_parsing=True) as context:
-        for name in cli.list_commands(context):
-            command = cli.get_command(context, name)
-            assert command is not None
-            assert command.context_settings["auto_envvar_prefix"].startswith("BLINK_ARCHIVE")
-            for option in command.params:
-                has_one = option.envvar or getattr(option, "allow_from_autoenv", True)
-                if isinstance(option, click.Option) and not option.hidden and not has_one:
-                    without.add(option.opts[0])
+    for command in every_command(cli):
+        assert command.context_settings["auto_envvar_prefix"].startswith("BLINK_ARCHIVE")
+        for option in command.params:
+            has_one = option.envvar or getattr(option, "allow_from_autoenv", True)
+            if isinstance(option, click.Option) and not option.hidden and not has_one:
+                without.add(option.opts[0])
     assert without == {"--init", "--code"}
