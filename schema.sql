@@ -74,9 +74,9 @@ CREATE TABLE watermarks (
 
 CREATE TABLE clips (
   id                     INTEGER PRIMARY KEY,
-  origin                 TEXT NOT NULL,          -- cloud, or usb: the stick of a sync module
+  origin                 TEXT NOT NULL,          -- cloud; usb: the stick of a sync module; import
   origin_key             TEXT NOT NULL,          -- cloud: Blink's id of the clip; usb: made of module,
-                                                 -- camera, time and size
+                                                 -- camera, time and size; import: the file's SHA-256
   -- what Blink said of it
   created_at             TEXT NOT NULL,          -- when it was recorded
   updated_at             TEXT,                   -- Blink's time of its last change
@@ -90,17 +90,17 @@ CREATE TABLE clips (
   sync_module_id         INTEGER,                -- usb: whose stick it lies on
   device_type            TEXT NOT NULL,
   type                   TEXT NOT NULL,          -- video
-  source                 TEXT NOT NULL,          -- what triggered it: pir, liveview, …
+  source                 TEXT NOT NULL,          -- what triggered it: pir, liveview, …; import
   watched                INTEGER,                -- at the first sighting
   watched_now            INTEGER,
   partial                INTEGER NOT NULL,       -- still being written when last listed
   media                  TEXT,                   -- its path at Blink
   thumbnail              TEXT,                   -- its thumbnail's path at Blink
   metadata               TEXT,                   -- JSON
-  raw                    TEXT NOT NULL,
-  problem                TEXT,                   -- what the listing lacked or garbled
+  raw                    TEXT NOT NULL,          -- import: {"file": where it came from}
+  problem                TEXT,                   -- what the listing, or an imported file's name, lacked
   first_seen_at          TEXT NOT NULL,
-  listed_at              TEXT NOT NULL,          -- last seen alive, or its tombstone, in the feed
+  listed_at              TEXT NOT NULL,          -- last seen alive, or its tombstone, in the feed; imported
   -- the file
   path                   TEXT NOT NULL UNIQUE,   -- where it is, or will be
   bytes                  INTEGER,
@@ -167,7 +167,10 @@ CREATE TABLE dirty_days (                        -- clips.json and SHA256SUMS to
 CREATE VIEW clips_view AS
 SELECT
   clips.id,
-  clips.origin_key AS clip,
+  CASE clips.origin
+    WHEN 'import' THEN 'import-' || substr(clips.origin_key, 1, 8)
+    ELSE clips.origin_key
+  END AS clip,
   clips.created_local AS recorded,
   clips.local_day AS day,
   coalesce(networks.name, clips.network_name) AS network,

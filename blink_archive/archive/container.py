@@ -9,13 +9,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import BinaryIO
 
 from ..errors import BadMedia
 
 _HEADER = 16  # the longest box header: 32-bit size, type, 64-bit size
 _MOST_BOXES = 10_000
-_MVHD = 36  # of its body, enough for either version's time scale and duration
+_MVHD = 36  # of its body, enough for either version's times, time scale and duration
+_EPOCH = datetime(1904, 1, 1, tzinfo=UTC)  # ISO 14496-12: what its times count from, in seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +25,13 @@ class Mp4:
     """What a walk through an MP4 found.
 
     ``flaw`` is None where the boxes sum up to the file, else what is wrong in words.
-    ``duration`` is in seconds, None where the header does not tell.
+    ``duration`` is in seconds, ``created_at`` what the header gives as the time of creation (UTC, as the
+    camera wrote it, unchecked); both None where the header does not tell.
     """
 
     duration: float | None
     flaw: str | None
+    created_at: datetime | None = None
 
 
 def walk_mp4(file: BinaryIO) -> Mp4:
@@ -38,6 +42,7 @@ def walk_mp4(file: BinaryIO) -> Mp4:
     size = file.seek(0, os.SEEK_END)
     seen: set[bytes] = set()
     duration: float | None = None
+    created_at: datetime | None = None
     flaw: str | None = None
     offset = 0
     boxes = 0
@@ -54,14 +59,14 @@ def walk_mp4(file: BinaryIO) -> Mp4:
             flaw = f"the box {kind.decode()!r} at byte {offset} ends after the file"
             break
         if kind == b"moov":
-            duration = _duration(file, offset + header, offset + length)
+            duration, created_at = _movie_header(file, offset + header, offset + length)
         seen.add(kind)
         offset += length
     if missing := {b"ftyp", b"moov"} - seen:
         names = " and no ".join(sorted(name.decode() for name in missing))
         start = _read(file, 24, 0)
         raise BadMedia(f"not an MP4: {size} bytes with no {names} box, starting {start!r}")
-    return Mp4(duration=duration, flaw=flaw)
+    return Mp4(duration=duration, flaw=flaw, created_at=created_at)
 
 
 def _read(file: BinaryIO, length: int, offset: int) -> bytes:
@@ -82,18 +87,33 @@ def _box(file: BinaryIO, offset: int, end: int) -> tuple[bytes, int, int]:
     return kind, 8, length
 
 
-def _duration(file: BinaryIO, offset: int, end: int) -> float | None:
+def _movie_header(file: BinaryIO, offset: int, end: int) -> tuple[float | None, datetime | None]:
+    """Duration and time of creation."""
     for kind, start in _children(file, offset, end):
         if kind == b"mvhd":
             body = _read(file, _MVHD, start)
             if len(body) < _MVHD:
-                return None
-            scale, ticks = (body[20:24], body[24:32]) if body[0] == 1 else (body[12:16], body[16:20])
-            units = int.from_bytes(scale, "big")
-            if units == 0 or ticks == b"\xff" * len(ticks):  # ISO 14496-12: all ones is "unknown"
-                return None
-            return round(int.from_bytes(ticks, "big") / units, 3)
-    return None
+                return None, None
+            long = body[0] == 1
+            scale, ticks = (body[20:24], body[24:32]) if long else (body[12:16], body[16:20])
+            return _duration(scale, ticks), _created_at(body[4:12] if long else body[4:8])
+    return None, None
+
+
+def _duration(scale: bytes, ticks: bytes) -> float | None:
+    units = int.from_bytes(scale, "big")
+    if units == 0 or ticks == b"\xff" * len(ticks):  # ISO 14496-12: all ones is "unknown"
+        return None
+    return round(int.from_bytes(ticks, "big") / units, 3)
+
+
+def _created_at(seconds: bytes) -> datetime | None:
+    if not any(seconds):
+        return None
+    try:
+        return _EPOCH + timedelta(seconds=int.from_bytes(seconds, "big"))
+    except OverflowError:
+        return None
 
 
 def _children(file: BinaryIO, offset: int, end: int) -> Iterator[tuple[bytes, int]]:

@@ -65,6 +65,11 @@ def clip_path(created_local: datetime, *, camera: str | None, key: str) -> str:
     return f"{created_local:%Y/%m/%d}/{stamp}_{camera_slug(camera)}_{slugify(key)}.mp4"
 
 
+def import_key(sha256: str) -> str:
+    """The short key of an imported clip, in its file's name and wherever it is shown: ``import-1a2b3c4d``."""
+    return f"import-{sha256[:8]}"
+
+
 def thumbnail_path(path: str) -> str:
     """The thumbnail beside a clip: the same name, ``.jpg``."""
     return str(PurePosixPath(path).with_suffix(".jpg"))

@@ -68,14 +68,21 @@ def list_clips(catalog: Catalog, wanted: Filter, *, limit: int | None = None) ->
 
 
 def find_clip(catalog: Catalog, name: str) -> dict[str, Any]:
-    """All columns of one clip, by Blink's id or by its file's name or path; `UsageError` if unknown."""
+    """All columns of one clip, by its key (Blink's id, …) or by its file's name or path; `UsageError` if
+    unknown."""
     tail = f"/{storable(PurePath(name).name)}"
-    rows = catalog.rows("SELECT * FROM clips WHERE origin_key = ?", (storable(name),)) or catalog.rows(
+    rows = catalog.rows(
+        "SELECT * FROM clips WHERE origin_key = :key "
+        "OR (origin = 'import' AND 'import-' || substr(origin_key, 1, 8) = :key)",
+        {"key": storable(name)},
+    ) or catalog.rows(
         "SELECT * FROM clips WHERE :tail IN (substr(path, -:length), substr(thumbnail_path, -:length))",
         {"tail": tail, "length": len(tail)},
     )
     if not rows:
         raise UsageError(f"The catalog knows no clip {name!r}. `blink-archive ls` shows their ids.")
+    if len(rows) > 1:
+        raise UsageError(f"Several clips are called {name!r}. Name one by its file, as `ls` shows it.")
     return rows[0]
 
 

@@ -79,6 +79,11 @@ class Part:
         self._hash.update(chunk)
         self.length += len(chunk)
 
+    def count(self, chunk: bytes) -> None:
+        """Hash and count what the part holds already (`Store.link_part`)."""
+        self._hash.update(chunk)
+        self.length += len(chunk)
+
     @property
     def sha256(self) -> str:
         """Hex digest of what was written so far."""
@@ -124,6 +129,20 @@ class Store:
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
         with storage_errors(f"create a file in {self._incoming}"):
             return Part(path, os.fdopen(os.open(path, flags, 0o666), "w+b", buffering=0))
+
+    def link_part(self, source: Path) -> Part:
+        """A part that is another name of ``source``, a file of the same file system, in place of a copy; its
+        bytes are still to be counted. Raises `StorageError`."""
+        path = self._incoming / f"{secrets.token_hex(8)}.part"
+        try:
+            path.hardlink_to(source)
+        except OSError as error:
+            raise StorageError(
+                f"{source} could not be linked into the archive: {error.strerror}. Leave --link away, and it "
+                "is copied."
+            ) from error
+        with storage_errors(f"open {path}"):
+            return Part(path, path.open("rb+" if os.name == "nt" else "rb", buffering=0))
 
     def make_durable(self, part: Part, *, mtime: datetime | None = None) -> None:
         """Fsync the part's bytes. A failed fsync is final: the part is to be thrown away."""

@@ -26,6 +26,9 @@ from .store import hash_file
 
 _BATCH = 500
 _NUMBERED = re.compile(r"~\d+(?=\.\w+$)")
+_IMPORTED = re.compile(
+    r"_import-[0-9a-f]{8}(~\d+)?\.mp4$"
+)  # an import names its files just before their rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,7 @@ def verify(
     share: float | None = None,
     start: float = 0.0,
     running: Callable[[], bool],
-    progress: Callable[[int], None],
+    progress: Callable[[int], object],
     workers: int | None = None,
 ) -> Report:
     """Re-read the files that the catalog says are in ``folder`` (the archive or a copy of it).
@@ -233,7 +236,8 @@ def _strangers(catalog: Catalog, folder: Path, *, running: Callable[[], bool]) -
         suspects = [
             path
             for path in suspects
-            if path not in known and not (about_to and _NUMBERED.sub("", path) in known)
+            if path not in known
+            and not (about_to and (_NUMBERED.sub("", path) in known or _IMPORTED.search(path)))
         ]
     return other, [Finding("foreign", path, "the catalog does not know it") for path in suspects]
 

@@ -68,7 +68,7 @@ def _cells(clip: Sequence[Any]) -> Sequence[Any]:
 @command("show")
 @click.argument("clip", metavar="ID")
 def show_command(given: Globals, *, clip: str) -> None:
-    """Show all that is known of a clip: ID is Blink's id, or a file of the archive."""
+    """Show all that is known of a clip: ID is its own, as `ls` shows it, or a file of the archive."""
     from ..archive.search import describe_clip
 
     catalog = given.read_catalog()
@@ -85,13 +85,16 @@ def show_command(given: Globals, *, clip: str) -> None:
             click.echo(f"{name:22} {printable(str(value))}")
     for event in events:
         click.echo(f"{'event':22} {local(event['at'])} {event['kind']}")
-    click.echo(f"{'fields from Blink':22} {printable(', '.join(item))} (values: --json)")
+    if found["origin"] == "import":
+        click.echo(f"{'imported from':22} {printable(str(item['file']))}")
+    else:
+        click.echo(f"{'fields from Blink':22} {printable(', '.join(item))} (values: --json)")
 
 
 @command("open")
 @click.argument("clip", metavar="ID")
 def open_command(given: Globals, *, clip: str) -> None:
-    """Open a clip in the desktop's player: ID is Blink's id, or a file of the archive."""
+    """Open a clip in the desktop's player: ID is its own, as `ls` shows it, or a file of the archive."""
     from ..archive.search import find_clip
 
     archive = given.archive()

@@ -1,6 +1,7 @@
 """The walkers say whether a file is whole, and never anything else than Mp4 or BadMedia."""
 
 import io
+from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 
@@ -39,9 +40,9 @@ def large_box(kind: bytes, body: bytes = b"") -> bytes:
     return (1).to_bytes(4, "big") + kind + (16 + len(body)).to_bytes(8, "big") + body
 
 
-def mvhd(*, version: int = 0, scale: int, ticks: int) -> bytes:
+def mvhd(*, version: int = 0, scale: int, ticks: int, made: int = 0) -> bytes:
     size = 8 if version else 4
-    times = b"\0" * 2 * size
+    times = made.to_bytes(size, "big") + b"\0" * size
     return box(
         b"mvhd",
         bytes([version, 0, 0, 0])
@@ -193,6 +194,24 @@ def test_duration(header: bytes, duration: float | None) -> None:
     found = walk_mp4(io.BytesIO(FTYP + MDAT + box(b"moov", header)))
     assert found.duration == duration
     assert found.flaw is None
+
+
+@pytest.mark.parametrize(
+    ("header", "created_at"),
+    [
+        (mvhd(scale=1, ticks=1, made=2_082_844_800), datetime(1970, 1, 1, tzinfo=UTC)),
+        (mvhd(version=1, scale=1, ticks=1, made=2**32), datetime(2040, 2, 6, 6, 28, 16, tzinfo=UTC)),
+        (mvhd(scale=0, ticks=0, made=1), datetime(1904, 1, 1, 0, 0, 1, tzinfo=UTC)),
+        (mvhd(scale=1, ticks=1), None),
+        (mvhd(version=1, scale=1, ticks=1, made=2**64 - 1), None),
+        (box(b"mvhd", b"\0\0\0\0\xff\xff"), None),
+        (b"", None),
+    ],
+)
+def test_time_of_creation(header: bytes, created_at: datetime | None) -> None:
+    """Seconds since 1904, in UTC, from the header of either version; None for none, and for one that no
+    calendar has."""
+    assert walk_mp4(io.BytesIO(FTYP + MDAT + box(b"moov", header))).created_at == created_at
 
 
 mutations = st.lists(st.tuples(st.integers(0, len(MP4) - 1), st.integers(0, 255)), max_size=8)
