@@ -18,6 +18,7 @@ from .options import global_options
 # name -> (module, one line for --help)
 _COMMANDS = {
     "demo": ("demo", "Show all of it without a Blink account."),
+    "import": ("imports", "Take video files that lie on a disk into the archive."),
     "init": ("sync", "Make a folder an archive of the account that is signed in."),
     "login": ("account", "Sign in to Blink."),
     "logout": ("account", "Forget the sign-in."),

@@ -259,12 +259,12 @@ def filter_options(function: F) -> F:
             ),
         )
     ):
-        kind = {"type": _Lines()} if settings.get("multiple") else {}
+        kind = {"type": Lines()} if settings.get("multiple") else {}
         function = click.option(*names, **settings, **kind)(function)  # type: ignore[arg-type]
     return function
 
 
-class _Lines(click.ParamType[str]):
+class Lines(click.ParamType[str]):
     """A text; from the environment, one value a line (names hold spaces)."""
 
     name = "text"

@@ -13,13 +13,14 @@ from datetime import UTC, datetime, timedelta
 from itertools import chain
 from textwrap import indent
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 if TYPE_CHECKING:
     from tqdm import tqdm
 
+T = TypeVar("T")
 
 _REDRAW = 0.2  # seconds, at least, between two drawings of a bar
 MISSING = "`blink-archive query 'SELECT * FROM missing'`"
@@ -182,6 +183,16 @@ def now() -> datetime:
 def bars_wanted(*, no_progress: bool, quiet: bool) -> bool:
     """Bars are for a terminal, and only where nothing speaks against them."""
     return sys.stderr.isatty() and not no_progress and not quiet
+
+
+def with_byte_bar(work: Callable[[Callable[[int], object]], T], *, total: int, what: str, shown: bool) -> T:
+    """``work``, which tells what it is given how many bytes it has read, under a bar if one is ``shown``."""
+    if not shown:
+        return work(lambda count: None)
+    from tqdm import tqdm
+
+    with tqdm(total=total, desc=what, unit="B", unit_scale=True, dynamic_ncols=True, leave=False) as bar:
+        return work(bar.update)
 
 
 class SyncProgress:

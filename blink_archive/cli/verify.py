@@ -11,7 +11,7 @@ import click
 
 from ..errors import ArchiveError, IntegrityError, StorageError, UsageError
 from .options import Globals, NamedPath, command
-from .output import bars_wanted, now, print_json, printable, size
+from .output import bars_wanted, now, print_json, printable, size, with_byte_bar
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -67,9 +67,7 @@ def verify_command(given: Globals, *, sample: float | None, against: Path | None
     began = now()
     catalog = archive.open_catalog()
     try:
-        report: Report = _with_bar(
-            given,
-            round(total_bytes(catalog) * (sample or 1)),
+        report = with_byte_bar(
             lambda progress: verify(
                 catalog,
                 folder,
@@ -78,6 +76,9 @@ def verify_command(given: Globals, *, sample: float | None, against: Path | None
                 running=archive.is_locked,
                 progress=progress,
             ),
+            total=round(total_bytes(catalog) * (sample or 1)),
+            what="verifying",
+            shown=bars_wanted(no_progress=given.no_progress, quiet=given.quiet),
         )
     finally:
         catalog.close()
@@ -102,17 +103,6 @@ def _record(given: Globals, archive: Archive, report: Report, *, began: datetime
         given.say(f"The date of this verification is not kept: {error}")
         return False
     return True
-
-
-def _with_bar(given: Globals, total: int, work: Any) -> Any:
-    if not bars_wanted(no_progress=given.no_progress, quiet=given.quiet):
-        return work(lambda count: None)
-    from tqdm import tqdm
-
-    with tqdm(
-        total=total, desc="verifying", unit="B", unit_scale=True, dynamic_ncols=True, leave=False
-    ) as bar:
-        return work(bar.update)
 
 
 def _tell(given: Globals, report: Report, folder: Path) -> None:

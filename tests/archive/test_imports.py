@@ -539,6 +539,27 @@ def test_a_file_that_changes_while_it_is_linked_fails(desk: Desk) -> None:
     desk.expect_whole()
 
 
+def test_a_file_too_long_for_memory_is_copied_whole(desk: Desk) -> None:
+    """It is read again from the disk; what it became meanwhile is not taken for what was hashed."""
+    length = 65 << 20
+    path = desk.lay(stick_name(AT), FTYP + box(b"moov") + (length + 8).to_bytes(4, "big") + b"mdat")
+    os.truncate(path, path.stat().st_size + length)
+    found = find_sources([desk.folder], root=desk.archive.root)
+    ticks: list[int] = []
+
+    def tick(count: int) -> None:
+        ticks.append(count)
+        if count and sum(ticks) == path.stat().st_size:  # the first reading ends
+            with path.open("r+b") as file:
+                file.seek(1 << 20)
+                file.write(b"changed")
+
+    report = import_files(desk.archive, found, Options(), now=lambda: NOW, tick=tick)
+    assert [result.outcome for result in report.results] == ["failed"]
+    assert desk.bring().counts()["imported"] == 1
+    desk.expect_whole()
+
+
 # durability
 
 

@@ -27,8 +27,10 @@ class Terminal:
 
     def __init__(self, *arguments: str, environment: dict[str, str]) -> None:
         import pty  # Windows has none
+        import termios
 
         self._fd, other = pty.openpty()
+        termios.tcsetwinsize(other, (24, 80))  # it has none to begin with, and bars no room
         self.process = subprocess.Popen(
             [sys.executable, "-m", "blink_archive", *arguments],
             env=environment, stdin=other, stdout=other, stderr=other, start_new_session=True,
