@@ -53,7 +53,7 @@ class Loop:
             base = ((clock >> 15) + ticks) % (1 << 33)
             moved[6:12] = (base << 15 | clock & 0x7FFF).to_bytes(6, "big")
         for at in _timestamps(packet):
-            value = (_read(packet, at) + ticks) % (1 << 33)
+            value = _read(packet, at) + ticks  # a 34th bit has no place below
             moved[at] = packet[at] & 0xF1 | value >> 29 & 0x0E
             moved[at + 1 : at + 3] = (value >> 14 & 0xFFFE | 1).to_bytes(2, "big")
             moved[at + 3 : at + 5] = (value << 1 & 0xFFFE | 1).to_bytes(2, "big")

@@ -179,6 +179,21 @@ def test_a_third_are_backups_of_the_clouds_clips(sim: Simulator) -> None:
     assert len({sim.cloud.usb.clip_bytes(clip.id) for clip in everything}) == len(everything)
 
 
+def test_a_backup_is_of_what_can_be_fetched(clock: Clock) -> None:
+    """Where there is room for all of the network's clips: neither tombstones nor partial ones, no older ones."""
+    with Simulator(Settings(now=clock, usb_clips=300)) as sim:
+        oldest = (clock() - timedelta(days=14)).timestamp()
+        wanted = {
+            clip_id
+            for clip_id in sim.cloud.live_clips()
+            if sim.cloud.clip(clip_id).camera.network.id == NETWORK
+            and sim.cloud.clip(clip_id).created >= oldest
+        }
+        assert wanted
+        assert {clip.cloud_id for clip in sim.cloud.usb.clips(MODULE)} == {None, *wanted}
+        assert len(sim.cloud.usb.clips(MODULE)) == 300
+
+
 def test_a_clip_is_there_once_it_was_asked_for_and_uploaded(sim: Simulator, stick: Stick) -> None:
     """404 code 700 before the POST and until its command is complete; then the MP4, as often as wanted."""
     manifest = stick.read()
