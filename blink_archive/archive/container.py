@@ -1,4 +1,4 @@
-"""Walks through MP4 and JPEG files: is every byte there that the file itself promises?
+"""Walks through MP4, MPEG-TS and JPEG files: is every byte there that the file itself promises?
 
 These walkers read structure, not pictures. They say whether a file was cut, padded or replaced by
 something else (an error page), which is what goes wrong in transfers.
@@ -18,6 +18,12 @@ _HEADER = 16  # the longest box header: 32-bit size, type, 64-bit size
 _MOST_BOXES = 10_000
 _MVHD = 36  # of its body, enough for either version's times, time scale and duration
 _EPOCH = datetime(1904, 1, 1, tzinfo=UTC)  # ISO 14496-12: what its times count from, in seconds
+_TS_PACKET = 188
+_TS_SYNC = 0x47
+_TS_READ = 1000  # packets at a time
+_PAT, _PMT = 0, 2  # table ids; the PAT has the packet id 0 as well
+_PCR_CLOCK = 90_000  # ticks a second, of 33 bits
+_LONGEST_TS = 12 * 3600  # seconds: more is a clock that was set anew on the way
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +129,98 @@ def _children(file: BinaryIO, offset: int, end: int) -> Iterator[tuple[bytes, in
             return
         yield kind, offset + header
         offset += length
+
+
+@dataclass(frozen=True, slots=True)
+class TransportStream:
+    """What a walk through an MPEG-TS file found: ``duration`` and ``flaw`` as for `Mp4`."""
+
+    duration: float | None
+    flaw: str | None
+
+
+@dataclass(slots=True)
+class _Programs:
+    """What the tables of an MPEG-TS say, as far as they came by, and what came of it."""
+
+    pmt: int | None = None  # the packet id of the table of the first program
+    pcr: int | None = None  # of the packets that tell its time
+    streams: frozenset[int] = frozenset()  # of its video and sound
+    has_payload: bool = False
+    first: int | None = None  # time told, in ticks
+    last: int = 0
+
+    def look(self, packet: bytes) -> None:
+        """Take what one packet tells."""
+        pid = int.from_bytes(packet[1:3], "big") & 0x1FFF
+        adaptation = packet[4] + 1 if packet[3] & 0x20 else 0
+        payload = packet[4 + adaptation :] if packet[3] & 0x10 else b""
+        if pid in self.streams:
+            self.has_payload |= bool(payload)
+        elif packet[1] & 0x40 and payload and (pid == _PAT or pid == self.pmt):
+            self._read_table(pid, payload[1 + payload[0] :])
+        if pid == self.pcr and adaptation > 7 and packet[5] & 0x10:
+            self.last = int.from_bytes(packet[6:11], "big") >> 7
+            self.first = self.last if self.first is None else self.first
+
+    def _read_table(self, pid: int, table: bytes) -> None:
+        """A table that begins in a packet: the PAT names the PMT, which names the streams."""
+        if len(table) < 12 or table[0] != (_PAT if pid == _PAT else _PMT):
+            return
+        end = 3 + (int.from_bytes(table[1:3], "big") & 0xFFF) - 4  # without its checksum
+        if pid == _PAT:
+            for at in range(8, min(end, len(table) - 3), 4):
+                if table[at : at + 2] != b"\0\0" and self.pmt is None:  # 0 is the network's own table
+                    self.pmt = int.from_bytes(table[at + 2 : at + 4], "big") & 0x1FFF
+            return
+        self.pcr = int.from_bytes(table[8:10], "big") & 0x1FFF
+        at, found = 12 + (int.from_bytes(table[10:12], "big") & 0xFFF), set()
+        while at + 5 <= min(end, len(table)):
+            found.add(int.from_bytes(table[at + 1 : at + 3], "big") & 0x1FFF)
+            at += 5 + (int.from_bytes(table[at + 3 : at + 5], "big") & 0xFFF)
+        self.streams = frozenset(found)
+
+    @property
+    def duration(self) -> float | None:
+        """Seconds from the first time told to the last one, where that is plausible."""
+        seconds = ((self.last - (self.first or 0)) % (1 << 33)) / _PCR_CLOCK
+        return round(seconds, 3) if self.first is not None and seconds < _LONGEST_TS else None
+
+
+def walk_ts(file: BinaryIO) -> TransportStream:
+    """Walk the packets of an MPEG-TS file open for reading (ISO 13818-1): each begins as one, the tables are
+    there, and something of what they name.
+
+    Raises `BadMedia` where the file does not begin with a packet, or is empty.
+    """
+    size = file.seek(0, os.SEEK_END)
+    programs = _Programs()
+    flaw: str | None = None
+    good = 0
+    for offset, packet in _ts_packets(file, size):
+        if packet[0] != _TS_SYNC:
+            flaw = f"no packet at byte {offset}"
+        elif len(packet) < _TS_PACKET:
+            flaw = f"the packet at byte {offset} ends after the file"
+        if flaw:
+            break
+        programs.look(packet)
+        good += 1
+    if not good:
+        raise BadMedia(f"not MPEG-TS: {size} bytes, starting {_read(file, 24, 0)!r}")
+    if not programs.streams:
+        flaw = flaw or "no table of its streams"
+    elif not programs.has_payload:
+        flaw = flaw or "neither picture nor sound"
+    return TransportStream(programs.duration, flaw)
+
+
+def _ts_packets(file: BinaryIO, size: int) -> Iterator[tuple[int, bytes]]:
+    """Each packet with its offset; the last one may be cut."""
+    for start in range(0, size, _TS_PACKET * _TS_READ):
+        block = _read(file, _TS_PACKET * _TS_READ, start)
+        for at in range(0, len(block), _TS_PACKET):
+            yield start + at, block[at : at + _TS_PACKET]
 
 
 def walk_jpeg(data: bytes | bytearray) -> None:

@@ -18,17 +18,23 @@ _LEFT_OUT = {"id", "raw", "local_day", "archived_run", "covered_by"}
 _BATCH = 8
 
 
-def write_dirty_days(catalog: Catalog, store: Store) -> bool:
-    """Write anew the files of some days that changed since they were written; whether any were left to.
+def write_dirty_days(catalog: Catalog, store: Store, *, only: str | None = None) -> bool:
+    """Write anew the files of some days that changed since they were written, or ``only`` of that one;
+    whether any were left to.
 
-    A day stays dirty until its files are durable, so a run that dies leaves the rest to the next one.
+    A day stays dirty until its files are durable, so a run that dies leaves the rest to the next one. All
+    of it is one transaction, so that two programs never write a day at the same time, and what one commits
+    meanwhile stays dirty.
     """
-    days = catalog.rows("SELECT local_day FROM dirty_days ORDER BY local_day LIMIT ?", (_BATCH,))
-    for day in days:
-        write_day(catalog, store, day["local_day"])
-    if days:
-        with catalog.transaction():
-            catalog.db.conn.executemany("DELETE FROM dirty_days WHERE local_day = :local_day", days)
+    with catalog.transaction():
+        days = catalog.rows(
+            "SELECT local_day FROM dirty_days WHERE local_day = coalesce(?, local_day) "
+            "ORDER BY local_day LIMIT ?",
+            (only, _BATCH),
+        )
+        for day in days:
+            write_day(catalog, store, day["local_day"])
+        catalog.db.conn.executemany("DELETE FROM dirty_days WHERE local_day = :local_day", days)
     return bool(days)
 
 

@@ -55,14 +55,14 @@ def day_folder(local_day: str) -> str:
     return local_day.replace("-", "/")
 
 
-def clip_path(created_local: datetime, *, camera: str | None, key: str) -> str:
+def clip_path(created_local: datetime, *, camera: str | None, key: str, extension: str = ".mp4") -> str:
     """``2026/11/23/2026-11-23T14-52-07-0500_front-door_7000001.mp4``.
 
     The offset is part of the name, so that it tells the instant in the hour that daylight saving
     repeats, too. ``key`` is Blink's id, which keeps two clips of one camera and one second apart.
     """
     stamp = created_local.strftime("%Y-%m-%dT%H-%M-%S%z")
-    return f"{created_local:%Y/%m/%d}/{stamp}_{camera_slug(camera)}_{slugify(key)}.mp4"
+    return f"{created_local:%Y/%m/%d}/{stamp}_{camera_slug(camera)}_{slugify(key)}{extension}"
 
 
 def import_key(sha256: str) -> str:

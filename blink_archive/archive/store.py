@@ -116,12 +116,12 @@ class Store:
         return shutil.disk_usage(self.root).free
 
     def empty_incoming(self) -> None:
-        """Throw away what a run that died left half written. Only under the run lock."""
+        """Throw away what a run that died left half written, but no `live_part`. Only under the run lock."""
         with storage_errors("empty .incoming"):
             self._make_folders(self._incoming)
             for leftover in self._incoming.iterdir():
                 if leftover.is_symlink() or not leftover.is_dir():  # a NAS puts folders of its own there
-                    leftover.unlink()
+                    _remove_leftover(leftover)
 
     def open_part(self) -> Part:
         """A new, empty part; `StorageError` when it cannot be made."""
@@ -143,6 +143,31 @@ class Store:
             ) from error
         with storage_errors(f"open {path}"):
             return Part(path, path.open("rb+" if os.name == "nt" else "rb", buffering=0))
+
+    @contextlib.contextmanager
+    def live_part(self) -> Iterator[Part]:
+        """A part for what takes minutes to arrive, without the run lock: it is locked itself, until the end
+        of the block, so that a run which starts meanwhile leaves it alone. Discarded then, if it has not
+        got its name. On file systems without locks, and only there, such a run removes it."""
+        with storage_errors("lock a file in .incoming"):
+            self._make_folders(self._incoming)
+            part, lock = self._locked_part()
+        try:
+            yield part
+        finally:
+            part.discard()
+            if lock is not None:
+                os.close(lock)
+
+    def _locked_part(self) -> tuple[Part, int | None]:
+        while True:
+            part = self.open_part()
+            lock = _lock(part)
+            if part.path.exists():
+                return part, lock
+            part.discard()  # a run that began just now has removed it
+            if lock is not None:
+                os.close(lock)
 
     def make_durable(self, part: Part, *, mtime: datetime | None = None) -> None:
         """Fsync the part's bytes. A failed fsync is final: the part is to be thrown away."""
@@ -261,6 +286,39 @@ class Store:
             else:
                 return
         self._fsync(fd)
+
+
+def _lock(part: Part) -> int | None:
+    """Lock a part until the descriptor is closed that this returns; the part's own file may be closed before.
+    None where there is no need: Windows removes no file that is open."""
+    try:
+        import fcntl
+    except ImportError:
+        return None
+    lock = os.dup(part.file.fileno())
+    with contextlib.suppress(OSError):  # the file system has no locks
+        fcntl.flock(lock, fcntl.LOCK_EX)
+    return lock
+
+
+def _remove_leftover(path: Path) -> None:
+    """Remove a file that nobody is writing: one that is written is locked or, on Windows, open."""
+    try:
+        import fcntl
+    except ImportError:
+        with contextlib.suppress(PermissionError):
+            path.unlink()
+        return
+    with contextlib.ExitStack() as until_removed:
+        if path.is_file() and not path.is_symlink():
+            try:
+                file = until_removed.enter_context(path.open("rb+"))
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return
+            except OSError:  # no locks here, or not ours to open: removing it will tell
+                pass
+        path.unlink()
 
 
 def same_bytes(target: Path, part: Part) -> bool:
