@@ -74,9 +74,11 @@ CREATE TABLE watermarks (
 
 CREATE TABLE clips (
   id                     INTEGER PRIMARY KEY,
-  origin                 TEXT NOT NULL,          -- cloud; usb: the stick of a sync module; import
+  origin                 TEXT NOT NULL,          -- cloud; usb: the stick of a sync module; import;
+                                                 -- liveview: recorded by this program
   origin_key             TEXT NOT NULL,          -- cloud: Blink's id of the clip; usb: made of module,
-                                                 -- camera, time and size; import: the file's SHA-256
+                                                 -- camera, time and size; import: the file's SHA-256;
+                                                 -- liveview: made of camera and time
   -- what Blink said of it
   created_at             TEXT NOT NULL,          -- when it was recorded
   updated_at             TEXT,                   -- Blink's time of its last change
@@ -105,7 +107,7 @@ CREATE TABLE clips (
   path                   TEXT NOT NULL UNIQUE,   -- where it is, or will be
   bytes                  INTEGER,
   sha256                 TEXT,
-  duration               REAL,                   -- seconds, from the MP4's header
+  duration               REAL,                   -- seconds, as the file itself tells
   unproven               TEXT,                   -- why the file could not be proven whole
   archived_at            TEXT,
   archived_run           INTEGER REFERENCES runs (id),

@@ -136,7 +136,7 @@ class World:
         return {
             path.relative_to(self.root).as_posix(): path.read_bytes()
             for path in self.root.rglob("*")
-            if path.suffix in (".mp4", ".jpg")
+            if path.suffix in (".mp4", ".ts", ".jpg")
         }
 
     def expect_complete(self) -> None:

@@ -154,8 +154,9 @@ def waiting_count(
     )
 
 
-def record_outcomes(catalog: Catalog, outcomes: Sequence[Outcome], *, run: int, now: datetime) -> None:
-    """Commit a batch in one transaction. The files and their directories are durable by now."""
+def record_outcomes(catalog: Catalog, outcomes: Sequence[Outcome], *, run: int | None, now: datetime) -> None:
+    """Commit a batch in one transaction, of a ``run`` or of no run. The files and their directories are
+    durable by now."""
     with catalog.transaction():
         for outcome in outcomes:
             changes: dict[str, Any] = {}
@@ -173,7 +174,7 @@ def record_outcomes(catalog: Catalog, outcomes: Sequence[Outcome], *, run: int, 
 
 
 def _archived(
-    catalog: Catalog, outcome: Outcome, saved: SavedClip, *, run: int, now: datetime
+    catalog: Catalog, outcome: Outcome, saved: SavedClip, *, run: int | None, now: datetime
 ) -> dict[str, Any]:
     at = utc_text(now)
     kept = saved.file.kept
@@ -212,7 +213,7 @@ def _waits_on(outcome: Outcome, *, now: datetime) -> dict[str, Any]:
     return changes
 
 
-def _thumbnail(catalog: Catalog, outcome: Outcome, *, run: int, now: datetime) -> dict[str, Any]:
+def _thumbnail(catalog: Catalog, outcome: Outcome, *, run: int | None, now: datetime) -> dict[str, Any]:
     at = utc_text(now)
     if outcome.thumbnail:
         kept = outcome.thumbnail.kept
@@ -229,7 +230,7 @@ def _thumbnail(catalog: Catalog, outcome: Outcome, *, run: int, now: datetime) -
     return {"thumbnail_error": outcome.thumbnail_failure}
 
 
-def _clash(catalog: Catalog, kept: Kept, clip: QueuedClip, *, run: int, now: datetime) -> None:
+def _clash(catalog: Catalog, kept: Kept, clip: QueuedClip, *, run: int | None, now: datetime) -> None:
     if kept.clash:
         catalog.add_event(
             "clash", at=now, clip_id=clip.id, run=run, detail={"path": kept.clash, "instead": kept.path}

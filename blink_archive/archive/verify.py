@@ -226,7 +226,7 @@ def _strangers(catalog: Catalog, folder: Path, *, running: Callable[[], bool]) -
         if path in known:
             continue
         theirs = any(part.startswith(("@", ".")) for part in path.split("/"))  # of a NAS, or of macOS
-        if path.lower().endswith((".mp4", ".jpg")) and not theirs:
+        if path.lower().endswith((".mp4", ".ts", ".jpg")) and not theirs:
             suspects.append(path)
         else:
             other += 1

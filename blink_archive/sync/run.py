@@ -16,6 +16,7 @@ from ..archive.days import write_dirty_days
 from ..archive.filters import Filter, where
 from ..archive.folder import Archive, on_network_file_system
 from ..archive.orphans import adopt_orphans
+from ..archive.recordings import finish_recordings
 from ..errors import (
     BlinkArchiveError,
     BlinkError,
@@ -215,6 +216,10 @@ class _Run:
             now=self.time.now(),
         )
         self.summary.unproven += await self.aside(adopt)
+        finish = partial(
+            finish_recordings, self.catalog, self.store, run=self.summary.run, now=self.time.now()
+        )
+        await self.aside(finish)
         while await self.aside(lambda: write_dirty_days(self.catalog, self.store)):
             pass
 
