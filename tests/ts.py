@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -75,6 +76,10 @@ def recording() -> bytes:
 
 
 def frames(data: bytes) -> int:
-    """How many pictures FFmpeg decodes out of MPEG-TS."""
+    """How many pictures FFmpeg decodes out of MPEG-TS, which may begin half way through one."""
+    count = 0
     with av.open(io.BytesIO(data), format="mpegts") as opened:
-        return sum(1 for _ in opened.decode(video=0))
+        for each in opened.demux(video=0):
+            with suppress(av.InvalidDataError):
+                count += len(each.decode())
+    return count

@@ -23,7 +23,7 @@ _TS_SYNC = 0x47
 _TS_READ = 1000  # packets at a time
 _PAT, _PMT = 0, 2  # table ids; the PAT has the packet id 0 as well
 _PCR_CLOCK = 90_000  # ticks a second, of 33 bits
-_LONGEST_TS = 12 * 3600  # seconds: more is a clock that was set anew on the way
+_LONGEST_STEP = 60 * _PCR_CLOCK  # from one time told to the next; more is a clock that was set anew
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +147,8 @@ class _Programs:
     pcr: int | None = None  # of the packets that tell its time
     streams: frozenset[int] = frozenset()  # of its video and sound
     has_payload: bool = False
-    first: int | None = None  # time told, in ticks
-    last: int = 0
+    last: int | None = None  # time told, in ticks
+    ticks: int | None = None  # that have passed; None before a second time was told
 
     def look(self, packet: bytes) -> None:
         """Take what one packet tells."""
@@ -160,8 +160,13 @@ class _Programs:
         elif packet[1] & 0x40 and payload and (pid == _PAT or pid == self.pmt):
             self._read_table(pid, payload[1 + payload[0] :])
         if pid == self.pcr and adaptation > 7 and packet[5] & 0x10:
-            self.last = int.from_bytes(packet[6:11], "big") >> 7
-            self.first = self.last if self.first is None else self.first
+            self._tell(int.from_bytes(packet[6:11], "big") >> 7)
+
+    def _tell(self, time: int) -> None:
+        if self.last is not None:
+            step = (time - self.last) % (1 << 33)
+            self.ticks = (self.ticks or 0) + (step if step < _LONGEST_STEP else 0)
+        self.last = time
 
     def _read_table(self, pid: int, table: bytes) -> None:
         """A table that begins in a packet: the PAT names the PMT, which names the streams."""
@@ -182,9 +187,8 @@ class _Programs:
 
     @property
     def duration(self) -> float | None:
-        """Seconds from the first time told to the last one, where that is plausible."""
-        seconds = ((self.last - (self.first or 0)) % (1 << 33)) / _PCR_CLOCK
-        return round(seconds, 3) if self.first is not None and seconds < _LONGEST_TS else None
+        """Seconds from the first time told to the last one."""
+        return None if self.ticks is None else round(self.ticks / _PCR_CLOCK, 3)
 
 
 def walk_ts(file: BinaryIO) -> TransportStream:
