@@ -153,7 +153,8 @@ CREATE INDEX clips_thumbnail_queue ON clips (created_at, id)
 CREATE TABLE events (                            -- what the program did that matters later
   id      INTEGER PRIMARY KEY,
   at      TEXT NOT NULL,
-  kind    TEXT NOT NULL,                         -- created, archived, adopted, clash, gone, thumbnail
+  kind    TEXT NOT NULL,                         -- created, archived, adopted, clash, gone, thumbnail,
+                                                 -- liveview, …
   clip_id INTEGER REFERENCES clips (id),
   run_id  INTEGER REFERENCES runs (id),
   detail  TEXT                                   -- JSON

@@ -160,6 +160,11 @@ class Hands:
     def __call__(self) -> float:
         return self.time
 
+    @property
+    def asleep(self) -> int:
+        """How many sleep just now."""
+        return sum(not waking.done() for _, waking in self._sleepers)
+
     async def sleep(self, seconds: float) -> None:
         waking: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._sleepers.append((self.time + seconds, waking))
