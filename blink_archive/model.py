@@ -171,7 +171,7 @@ class LiveView:
 class ProgramAction:
     """One line of a schedule: ``action`` (``arm``, ``disarm``) at ``at`` (UTC) on ``days``.
 
-    ``days`` are ``mon`` to ``sun`` as Blink has them, which is by UTC, too.
+    ``days`` are ``mon`` to ``sun`` in the week's order, and those of UTC, too.
     """
 
     days: tuple[str, ...]
@@ -182,13 +182,17 @@ class ProgramAction:
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A schedule of a network (protocol.md 4); ``raw`` is what an update sends back."""
+    """A schedule of a network (protocol.md 4); ``raw`` is what an update sends back.
+
+    ``unread`` are the lines, as Blink sent them, that are not understood in every part.
+    """
 
     id: int
     network_id: int
     name: str
     enabled: bool
     actions: tuple[ProgramAction, ...]
+    unread: tuple[object, ...]
     raw: Json = field(repr=False)
 
 

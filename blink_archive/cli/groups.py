@@ -12,7 +12,7 @@ from .options import EPILOG, global_options
 
 Table = Mapping[str, tuple[str, str]]
 """name -> (module of this package, one line for --help). The lines stand there so that --help imports no
-command; a module has the command ``NAME`` as ``NAME_command``."""
+command; a module has the command ``NAME`` as ``NAME_command``, with ``_`` for ``-``."""
 
 
 class LazyGroup(click.Group):

@@ -9,6 +9,8 @@ from ..errors import UsageError
 from ..model import Json
 from ..protocol.account import parse_client_options, parse_notifications
 from ..protocol.answers import as_object, error_of
+from ..protocol.endpoints import CODE_INVALID_DAYS
+from ..protocol.values import integer
 from .transport import body_of
 from .wire import Wire
 
@@ -58,12 +60,15 @@ class Account:
     async def set_auto_delete_days(self, days: int) -> Json:
         """After how many days Blink deletes clips; one of the homescreen's ``auto_delete_day_options``.
 
-        The name of the field is the homescreen's, not confirmed (protocol.md 6).
+        The name of the field is the homescreen's, not confirmed (protocol.md 6): look there afterwards.
+        Raises UsageError for days that Blink does not take.
         """
-        answer = await self._wire.post(
-            "video_options", what="the video options", json={"auto_delete_days": days}
-        )
-        return as_object(answer.value, what="the video options")
+        what = "the video options"
+        answer = await self._wire.post("video_options", what=what, json={"auto_delete_days": days})
+        taken = as_object(answer.value, what=what)
+        if integer(taken.get("code")) == CODE_INVALID_DAYS:
+            raise UsageError(f"Blink does not take {days} days for this account. Nothing is changed.")
+        return taken
 
     async def version(self) -> Json:
         """Whether Blink wants a newer app: ``update_available``, ``update_required``."""

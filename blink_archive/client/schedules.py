@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, date
 
 from ..model import Json, Program, ProgramAction
 from ..protocol.answers import as_object
@@ -34,15 +35,21 @@ class Schedules:
         return await self._change("program_delete", program)
 
     async def update(self, program: Program, *, name: str, actions: Sequence[ProgramAction]) -> Json:
-        """Gives a schedule this name and these lines; what else it has stays."""
-        body = program_body(network_id=program.network_id, name=name, actions=actions, before=program.raw)
+        """Gives a schedule this name and these lines; what else it has stays, and so do the lines that are
+        not understood (``program.unread``)."""
+        body = program_body(
+            network_id=program.network_id, name=name, actions=actions, written=self._today(), before=program
+        )
         return await self._change("program_update", program, json=body)
 
     async def create(self, network_id: int, *, name: str, actions: Sequence[ProgramAction]) -> Json:
         """Makes a new schedule in a network."""
-        body = program_body(network_id=network_id, name=name, actions=actions)
+        body = program_body(network_id=network_id, name=name, actions=actions, written=self._today())
         answer = await self._wire.post("program_create", what="a new schedule", json=body, network=network_id)
         return as_object(answer.value, what="a new schedule")
+
+    def _today(self) -> date:
+        return self._wire.now().astimezone(UTC).date()
 
     async def _change(self, name: str, program: Program, *, json: object = None) -> Json:
         what = f"schedule {program.id}"

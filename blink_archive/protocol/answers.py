@@ -128,8 +128,14 @@ def is_update_required(value: object, *, status: int) -> bool:
 
 
 def is_error(value: object, *, status: int) -> bool:
-    """Whether an answer of ``status`` is an error, going by its HTTP status or its code."""
-    return not 200 <= status < 300 or _words(value)[0] in _CODES
+    """Whether an answer of ``status`` is an error, going by its HTTP status or its code.
+
+    Code 200 means invalid credentials, but one source has it with a message of success (protocol.md 2.3).
+    """
+    code, message = _words(value)
+    if not 200 <= status < 300:
+        return True
+    return code in _CODES and not (code == 200 and "success" in message.lower())
 
 
 _CODES = frozenset({101, 105, 200, 242, 307, 404, 700, 706})

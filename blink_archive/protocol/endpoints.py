@@ -27,6 +27,7 @@ APP_BUILD = "IOS_8528"
 MAX_DELETE = 50
 """How many ids one ``media_delete`` carries at most: our own bound, Blink names none."""
 
+CODE_INVALID_DAYS = 213
 CODE_MEDIA_DELETED = 711
 CODE_COMMAND_SUCCEEDED = 908
 
@@ -39,7 +40,8 @@ _SOURCES = {
             "tier_info networks sync_module network_update camera_usage user command_done "
             "doorbell_enable doorbell_disable doorbell_snapshot owl_record doorbell_record "
             "owl_config owl_update picture owl_light_on owl_light_off media clip_v4 "
-            "local_storage_manifest_request local_storage_manifest local_storage_clip_request local_storage_clip"
+            "local_storage_manifest_request local_storage_manifest local_storage_clip_request "
+            "local_storage_clip"
         ),
         "colinbendell/homebridge-blink-for-home": (
             "pin_resend command_update program_create program_delete doorbell_config "

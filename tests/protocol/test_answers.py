@@ -68,6 +68,14 @@ def test_what_was_asked_for_is_no_error(sample: str) -> None:
     assert not is_error(SAMPLES[sample], status=200)
 
 
+def test_code_200_means_invalid_credentials_unless_it_says_success() -> None:
+    """One source has it with "Video options updated successfully" (protocol.md 2.3)."""
+    assert not is_error({"message": "Video options updated successfully", "code": 200}, status=200)
+    assert is_error({"message": "Invalid credentials", "code": 200}, status=200)
+    assert is_error({"code": 200}, status=200)
+    assert is_error({"message": "successfully refused", "code": 200}, status=400)
+
+
 def test_the_until_of_a_throttle_is_told_in_local_time() -> None:
     """For a person, whose clock is not in UTC."""
     until = NOW + timedelta(minutes=5)
