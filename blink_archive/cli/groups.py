@@ -16,11 +16,14 @@ command; a module has the command ``NAME`` as ``NAME_command``, with ``_`` for `
 
 
 class LazyGroup(click.Group):
-    """A group over a `Table`."""
+    """A group over a `Table`; without a word behind it, it is the command ``default`` where there is one."""
 
-    def __init__(self, *arguments: Any, table: Table, **settings: Any) -> None:
+    def __init__(self, *arguments: Any, table: Table, default: str | None = None, **settings: Any) -> None:
         super().__init__(*arguments, **settings)
+        self.invoke_without_command = default is not None
+        self.no_args_is_help = default is None
         self._table = table
+        self._default = default
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted(self._table)
@@ -28,20 +31,34 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in self._table:
             return None
-        module = importlib.import_module(f".{self._table[cmd_name][0]}", __package__)
-        command: click.Command = getattr(module, f"{cmd_name}_command")
+        return self._load(cmd_name)
+
+    def _load(self, name: str) -> click.Command:
+        module = importlib.import_module(f".{self._table[name][0]}", __package__)
+        command: click.Command = getattr(module, f"{name.replace('-', '_')}_command")
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        result = super().invoke(ctx)
+        if self._default is None or ctx.invoked_subcommand is not None:
+            return result
+        command = self._load(self._default)
+        with command.make_context(self._default, [], parent=ctx) as inner:
+            return command.invoke(inner)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, self._table[name][1]) for name in self.list_commands(ctx)])
 
 
-def group(name: str, table: Table) -> Callable[[Callable[[], None]], click.Command]:
-    """A group of ours under a command's name; takes the global options behind it, as a command does."""
+def group(
+    name: str, table: Table, *, default: str | None = None
+) -> Callable[[Callable[[], None]], click.Command]:
+    """A `LazyGroup` of ours; takes the global options behind its name, as a command does."""
 
     def make(function: Callable[[], None]) -> click.Command:
         attach = global_options(of_command=True)
-        return click.command(name, cls=LazyGroup, table=table, epilog=EPILOG)(attach(function))
+        made = click.command(name, cls=LazyGroup, table=table, default=default, epilog=EPILOG)
+        return made(attach(function))
 
     return make
