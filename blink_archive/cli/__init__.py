@@ -17,12 +17,15 @@ from .options import global_options
 
 # name -> (module, one line for --help)
 _COMMANDS = {
+    "account": ("settings", "What Blink keeps for the account and for this client."),
+    "api": ("api", "Make any call to Blink."),
     "demo": ("demo", "Show all of it without a Blink account."),
     "import": ("imports", "Take video files that lie on a disk into the archive."),
     "init": ("sync", "Make a folder an archive of the account that is signed in."),
     "login": ("account", "Sign in to Blink."),
     "logout": ("account", "Forget the sign-in."),
     "ls": ("browse", "List clips."),
+    "notifications": ("settings", "Which notifications Blink sends."),
     "open": ("browse", "Open a clip in the desktop's player."),
     "query": ("browse", "Ask the catalog in SQL (reading only)."),
     "show": ("browse", "Show all that is known of a clip."),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
-from ..errors import UsageError
+from ..errors import UnexpectedAnswer, UsageError
 from ..model import Json
 from ..protocol.account import parse_client_options, parse_notifications
-from ..protocol.answers import as_object, error_of
+from ..protocol.answers import as_object, decode, error_of, is_error
 from ..protocol.endpoints import CODE_INVALID_DAYS
 from ..protocol.values import integer
 from .transport import body_of
@@ -87,9 +88,12 @@ class Account:
             "GET", self._wire.url("health", what=what), headers={"Accept": "*/*"}, anonymous=True
         ) as response:
             body = await body_of(response, what=what)
-            if not response.is_success:
-                raise error_of(response.status_code, None, what=what)
-            return body.decode("utf-8", "replace").strip()
+        value = None
+        with suppress(UnexpectedAnswer):  # mostly it is no JSON
+            value = decode(body, what=what)
+        if is_error(value, status=response.status_code):
+            raise error_of(response.status_code, value, what=what)
+        return body.decode("utf-8", "replace").strip()
 
     async def upload_logs(self, text: str) -> None:
         """Sends a log to Blink, as the app does; the form of its body is not known (protocol.md 3)."""

@@ -127,11 +127,19 @@ def test_the_health_is_text(tmp_path: Path) -> None:
     assert "Authorization" not in request.headers
 
 
-@pytest.mark.parametrize(("status", "error"), [(404, errors.NotFound), (503, errors.ServerError)])
-def test_no_health_is_an_error(tmp_path: Path, status: int, error: type[Exception]) -> None:
-    """By its status, as everywhere."""
+@pytest.mark.parametrize(
+    ("status", "body", "error"),
+    [
+        (404, "", errors.NotFound),
+        (503, "<html>", errors.ServerError),
+        (200, '{"code": 105}', errors.UpdateRequired),
+        (426, "", errors.UpdateRequired),
+    ],
+)
+def test_no_health_is_an_error(tmp_path: Path, status: int, body: str, error: type[Exception]) -> None:
+    """By its status or the code in its body, as everywhere."""
     blink = FakeBlink()
-    blink.say("/health", httpx.Response(status))
+    blink.say("/health", httpx.Response(status, text=body))
     with pytest.raises(error):
         asked(tmp_path, blink, lambda opened: opened.account.health())
 
