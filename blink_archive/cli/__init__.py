@@ -28,6 +28,7 @@ _COMMANDS = {
     "notifications": ("settings", "Which notifications Blink sends."),
     "open": ("browse", "Open a clip in the desktop's player."),
     "query": ("browse", "Ask the catalog in SQL (reading only)."),
+    "schedules": ("schedules", "When Blink arms and disarms a network by itself."),
     "show": ("browse", "Show all that is known of a clip."),
     "simulator": ("demo", "Run a Blink cloud on this machine, to try clients on."),
     "status": ("browse", "What is archived, waiting and lost; the last run; disk space."),

@@ -77,8 +77,8 @@ def at_terminal() -> Iterator[Callable[..., Terminal]]:
     pytest.importorskip("pty")
     with ExitStack() as stack:
 
-        def start(world: World, *arguments: str) -> Terminal:
-            environment = world.environment()
+        def start(world: World, *arguments: str, **more: str) -> Terminal:
+            environment = world.environment(**more)
             del environment["BLINK_ARCHIVE_NO_INPUT"]
             terminal = Terminal(*arguments, environment=environment)
             stack.callback(terminal.close)
