@@ -76,7 +76,12 @@ def _with_editor(script: Path, got: Path, result: Path | None) -> dict[str, str]
         + (f"shutil.copyfile({str(result)!r}, sys.argv[1])\n" if result else ""),
         "utf-8",
     )
-    return {"VISUAL": f'"{sys.executable}" "{script}"', "BLINK_ARCHIVE_NO_INPUT": ""}
+    return with_editor(f'"{sys.executable}" "{script}"', script.parent)
+
+
+def with_editor(editor: str, temporary: Path) -> dict[str, str]:
+    """The environment of a person with that editor, whose texts are kept in a folder of the test."""
+    return {"VISUAL": editor, "BLINK_ARCHIVE_NO_INPUT": "", "TMPDIR": str(temporary)}
 
 
 def kept(done: subprocess.CompletedProcess[str]) -> Path:
@@ -218,6 +223,7 @@ def test_the_text_is_readable_and_unchanged_text_sends_nothing(nights: World, tm
     assert edited(nights, tmp_path, lambda _: swapped, "edit", "nights").returncode == 0
     assert changes(nights) == []
     assert events(nights, "schedule_changed") == []
+    assert not list(tmp_path.glob("blink-archive-schedule-*"))
 
 
 def test_an_edit_is_shown_and_sent_in_utc(nights: World, tmp_path: Path) -> None:
@@ -251,6 +257,7 @@ def test_an_edit_is_shown_and_sent_in_utc(nights: World, tmp_path: Path) -> None
     (event,) = events(nights, "schedule_changed")
     assert event["removed"] == [{"days": ["mon", "tue"], "time": "02:00", "action": "arm"}]
     assert event["added"] == [{"days": ["mon", "tue"], "time": "05:45", "action": "arm"}]
+    assert not list(tmp_path.glob("blink-archive-schedule-*"))  # Blink has it
 
 
 def test_an_edit_as_json(nights: World, tmp_path: Path) -> None:
@@ -308,7 +315,6 @@ def test_a_mistake_is_told_with_its_line_and_the_text_is_kept(
     assert done.returncode == 2
     assert told in done.stderr
     assert kept(done).read_text("utf-8") == (tmp_path / "result").read_text("utf-8")
-    kept(done).unlink()
     assert changes(nights) == []
 
 
@@ -322,7 +328,8 @@ def test_a_person_edits_again(nights: World, tmp_path: Path, at_terminal: Callab
         "path.write_text(text.replace('\"99:00\"', '\"03:00\"') if '99:00' in text "
         "else text.replace('\"02:00\"', '\"99:00\"'))\n"
     )
-    terminal = at_terminal(nights, "schedules", "edit", "nights", VISUAL=f'"{sys.executable}" "{script}"')
+    environment = with_editor(f'"{sys.executable}" "{script}"', tmp_path)
+    terminal = at_terminal(nights, "schedules", "edit", "nights", **environment)
     terminal.expect("Edit it again?")
     assert 'line 9: time is "99:00"' in terminal.seen
     terminal.type("")
@@ -332,13 +339,13 @@ def test_a_person_edits_again(nights: World, tmp_path: Path, at_terminal: Callab
     assert "kept" not in terminal.seen
 
 
-def test_an_editor_that_fails_sends_nothing(nights: World) -> None:
+def test_an_editor_that_fails_sends_nothing(nights: World, tmp_path: Path) -> None:
     """One that is not there, too."""
     for editor in (f'"{sys.executable}" -c "import sys; sys.exit(3)"', "no-such-editor"):
-        done = nights.run("schedules", "edit", "nights", VISUAL=editor, BLINK_ARCHIVE_NO_INPUT="")
+        done = nights.run("schedules", "edit", "nights", **with_editor(editor, tmp_path))
         assert done.returncode != 0
         assert "Editing failed" in done.stderr
-        kept(done).unlink()
+        assert 'name = "Nights"' in kept(done).read_text("utf-8")
     assert changes(nights) == []
 
 
@@ -361,9 +368,8 @@ def test_a_schedule_that_was_changed_elsewhere_is_not_overwritten(nights: World,
         f"pathlib.Path({str(started)!r}).touch()\n"
         f"while not pathlib.Path({str(go)!r}).exists(): time.sleep(0.01)\n"
     )
-    process = nights.start(
-        "schedules", "edit", "nights", VISUAL=f'"{sys.executable}" "{script}"', BLINK_ARCHIVE_NO_INPUT=""
-    )
+    environment = with_editor(f'"{sys.executable}" "{script}"', tmp_path)
+    process = nights.start("schedules", "edit", "nights", **environment)
     while not started.exists():
         assert process.poll() is None
     nights.blink.cloud.house.update_program(WORKSHOP, 123002, {"name": "Mine"})
@@ -423,7 +429,6 @@ def test_a_new_schedule_begins_with_an_empty_text(nights: World, tmp_path: Path)
     assert '# time = "07:30"' in text
     assert done.returncode == 2
     assert "[[line]]" in done.stderr
-    kept(done).unlink()
     assert changes(nights) == []
 
 

@@ -41,7 +41,7 @@ def test_notifications_are_shown(world: World) -> None:
 
 def test_notifications_are_set(world: World) -> None:
     """Just those that change are sent, in any of the words; it is one event."""
-    done = world.run("notifications", "set", "low_battery=off", "MOTION=No".lower(), "wifi = yes")
+    done = world.run("notifications", "set", "low_battery=off", "motion=No", "wifi = yes")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines() == ["low_battery is off.", "motion is off.", "wifi is on already."]
     assert [name for name, on in flags(world).items() if not on] == ["low_battery", "motion"]
