@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from ..errors import BlinkError, UsageError
+from ..errors import BlinkError, UpdateRequired, UsageError
 from .groups import group
 from .options import Globals, command
 from .output import local, print_json, print_table
@@ -48,6 +48,8 @@ async def _ask(given: Globals) -> list[tuple[SyncModule, str, StorageStatus | st
             if module.raw.get("local_storage_compatible") is not False:
                 try:
                     found = await blink.local_storage.status(module)
+                except UpdateRequired:
+                    raise  # the others will not say anything else
                 except BlinkError as error:
                     found = str(error)
             rows.append((module, names.get(module.network_id or 0, ""), found))

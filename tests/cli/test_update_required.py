@@ -14,9 +14,11 @@ SCHEDULE = 'name = "Nights"\n[[line]]\ndays = ["mon"]\ntime = "07:30"\naction = 
 
 # a command, and each of the calls that it makes
 CALLS = [
-    (("whoami",), ["homescreen"]),
+    (("login",), ["authorize", "signin_page", "signin"]),
+    (("whoami",), ["token", "homescreen"]),
     (("sync", "--from", "cloud"), ["homescreen", "media_changed", "clip"]),
-    (("usb", "status"), ["homescreen"]),
+    (("sync", "--from", "usb"), ["local_storage_manifest_request", "local_storage_manifest"]),
+    (("usb", "status"), ["homescreen", "local_storage_status"]),
     (("schedules",), ["homescreen", "programs"]),
     (("schedules", "enable", "weekdays"), ["homescreen", "programs", "program_enable"]),
     (("schedules", "disable", "nights"), ["program_disable"]),
@@ -48,7 +50,7 @@ def test_an_app_that_is_too_old_is_one_clear_error(
     make_world: MakeWorld, tmp_path: Path, arguments: tuple[str, ...], endpoint: str
 ) -> None:
     """Exit 5, and one sentence that says what to install; with Blink's status for it, and with 200."""
-    world = make_world(clips=6)
+    world = make_world(clips=6, usb_clips=2)
     world.blink.cloud.house.create_program(2100001, {"name": "Nights", "status": "enabled"})
     file = tmp_path / "schedule.toml"
     file.write_text(SCHEDULE)
@@ -56,10 +58,13 @@ def test_an_app_that_is_too_old_is_one_clear_error(
     for status in (426, 200):
         world.blink.faults.clear()
         world.blink.faults.add(Fault(kind="update_required", endpoint=endpoint, status=status))
-        done = world.run(*words)
+        if endpoint == "token":
+            world.blink.cloud.expire_tokens()
+        done = world.run(*words, BLINK_ARCHIVE_EMAIL="demo@example.com", BLINK_ARCHIVE_PASSWORD="demo")
         assert done.returncode == 5, done.stdout + done.stderr
         *before, last = done.stderr.splitlines()
-        assert last.startswith("blink-archive: Blink wants a newer app (An app update is required)")
+        assert "Blink wants a newer app (An app update is required)" in last
         assert last.endswith("Install the newest version of blink-archive.")
-        if endpoint != "clip":  # of which each is told why it waits
+        if arguments[0] != "sync":  # which tells of every clip and stick why it waits
+            assert last.startswith("blink-archive: ")
             assert before == []
