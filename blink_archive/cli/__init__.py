@@ -19,7 +19,11 @@ from .options import global_options
 _COMMANDS = {
     "account": ("settings", "What Blink keeps for the account and for this client."),
     "api": ("api", "Make any call to Blink."),
+    "arm": ("arm", "Arm networks: their cameras record what moves."),
+    "camera": ("camera", "Tell cameras what to do, and see their settings."),
     "demo": ("demo", "Show all of it without a Blink account."),
+    "devices": ("devices", "Networks, sync modules and cameras as they are now."),
+    "disarm": ("arm", "Disarm networks: their cameras record nothing by themselves."),
     "import": ("imports", "Take video files that lie on a disk into the archive."),
     "init": ("sync", "Make a folder an archive of the account that is signed in."),
     "login": ("account", "Sign in to Blink."),

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ..archive.catalog import Catalog
     from ..archive.filters import Filter
     from ..archive.folder import Archive
-    from ..client import Blink, StateDir
+    from ..client import Blink, Pacing, StateDir
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -85,12 +85,16 @@ class Globals:
             return StateDir(_absolute(self.state_dir, option="--state-dir"))
         return StateDir.default()
 
-    def blink(self, *, connections: int = 8) -> Blink:
+    def blink(self, *, connections: int = 8, pacing: Pacing | None = None) -> Blink:
         """The signed-in account's `Blink`; `NotSignedIn` where there is none."""
         from ..client import Blink
 
         return Blink.from_state(
-            self.state(), api_url=self.api_url, oauth_url=self.oauth_url, connections=connections
+            self.state(),
+            api_url=self.api_url,
+            oauth_url=self.oauth_url,
+            connections=connections,
+            pacing=pacing,
         )
 
     def say(self, message: str = "") -> None:
