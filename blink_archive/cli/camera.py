@@ -12,6 +12,7 @@ from .groups import group
         "disable": ("camera_verbs", "Switch motion detection off."),
         "enable": ("camera_verbs", "Switch motion detection on."),
         "light": ("camera_verbs", "Switch the light of a wired floodlight."),
+        "liveview": ("liveview", "Watch a camera, record what it shows, or keep it."),
         "record": ("camera_verbs", "Record a clip."),
         "snapshot": ("camera_verbs", "Take a new picture for the home screen."),
         "snooze": ("camera_verbs", "Silence the notifications of cameras."),
