@@ -23,6 +23,15 @@ def parse_notifications(value: object) -> Mapping[str, bool]:
     return {name: on for name, on in answer.items() if isinstance(on, bool)}
 
 
+def parse_email(value: object) -> str | None:
+    """The email in what ``/user`` says; None where it says none."""
+    match value:
+        case {"email": str(email)} if "@" in email and len(email) <= 254 and email.isprintable():
+            return email
+        case _:
+            return None
+
+
 def parse_client_options(value: object) -> Json:
     """The options of this client, which travel as JSON in base64.
 

@@ -5,21 +5,24 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
-from typing import TypeGuard
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
-from ..errors import NotSignedIn, UnexpectedAnswer
+from ..errors import NotSignedIn, UnexpectedAnswer, WrongCode
 from .answers import as_object
 from .endpoints import REDIRECT_URI, checked_tier
-from .values import integer
+from .values import integer, is_header_safe
 
 CLIENT_ID = "ios"
 APP_VERSION = "50.1"
 DEFAULT_LIFE = 3600
 """Seconds that an access token is taken to live where ``expires_in`` is missing: the shortest seen."""
+
+_CODE = re.compile(r"[\w.~%+-]{8,}={0,2}", re.ASCII)
+_QUOTES = frozenset("\"'`<>\N{LEFT DOUBLE QUOTATION MARK}\N{RIGHT DOUBLE QUOTATION MARK}")
 
 RandomBytes = Callable[[int], bytes]
 
@@ -149,6 +152,51 @@ def code_in(location: str, *, state: str) -> str:
     return query["code"][0]
 
 
+def pasted_code(text: str, *, state: str) -> str:
+    """The authorization code in what a person pasted: the address of step 5, or the code alone.
+
+    Line breaks, blanks and quotes within ``text`` mean nothing. An address has to repeat ``state``. Raises
+    WrongCode, in words that do not repeat it, for anything else.
+    """
+    pasted = _joined(text)
+    if _CODE.fullmatch(pasted) and not REDIRECT_URI.startswith(pasted):
+        return unquote(pasted)
+    here, _, rest = pasted.partition("?")
+    if here.lower().rstrip("/") != REDIRECT_URI:
+        raise WrongCode(
+            "This is not the address that a sign-in in the browser ends with. Sign in there to the end, and "
+            f"copy the whole address that begins with {REDIRECT_URI}?code="
+        )
+    query = parse_qs(rest.partition("#")[0])
+    if "error" in query:
+        raise WrongCode("Blink ended this sign-in in the browser without letting it in. Sign in there again.")
+    if not query.get("code") or not query.get("state"):
+        raise WrongCode("This address is not whole: copy all of it, with its code= and its state=.")
+    if query["state"] != [state]:
+        raise WrongCode(
+            "This address is of another sign-in, or not whole. Open the address of this sign-in in the "
+            "browser, and copy the whole of the one that it ends with."
+        )
+    return query["code"][0]
+
+
+def lacks_its_end(text: str, *, state: str) -> bool:
+    """Whether what was pasted so far can be the beginning of the right address, and lacks the rest."""
+    pasted = _joined(text)
+    whole = f"{REDIRECT_URI}?"
+    if not pasted.lower().startswith(whole):
+        return pasted != "" and whole.startswith(pasted.lower())
+    query = parse_qs(pasted.partition("?")[2])
+    came = query.get("state", [""])[0]
+    has_all = "error" in query or (came == state and "code" in query)
+    return not has_all and state.startswith(came)
+
+
+def _joined(text: str) -> str:
+    """``text`` without what a terminal, a mail or a shell put into it."""
+    return "".join(c for c in text if c.isprintable() and not c.isspace() and c not in _QUOTES)
+
+
 @dataclass(frozen=True, slots=True)
 class TokenAnswer:
     """What the token endpoint issued; ``expires_in`` in seconds."""
@@ -166,7 +214,7 @@ def parse_tokens(value: object, *, old_refresh_token: str = "") -> TokenAnswer:
     answer = as_object(value, what="a sign-in token")
     access = answer.get("access_token")
     refresh = answer.get("refresh_token") or old_refresh_token
-    if not (_is_header_safe(access) and isinstance(refresh, str) and refresh):
+    if not (is_header_safe(access) and isinstance(refresh, str) and refresh):
         raise UnexpectedAnswer(
             "Blink answered the sign-in without the tokens it should have. "
             "Try again later; if it stays so, run `blink-archive login`."
@@ -178,11 +226,6 @@ def parse_tokens(value: object, *, old_refresh_token: str = "") -> TokenAnswer:
         # renewing starts a minute ahead: a shorter life than two would mean a renewal for every call
         expires_in=DEFAULT_LIFE if life is None else min(max(life, 120), 30 * 86400),
     )
-
-
-def _is_header_safe(value: object) -> TypeGuard[str]:
-    """Whether ``value`` can stand in an Authorization header."""
-    return isinstance(value, str) and value != "" and value.isascii() and value.isprintable()
 
 
 def is_dead_grant(status: int, value: object) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from typing import TypeGuard
 
 MAX_TEXT = 1024
 """Bytes (UTF-8) that a name, a path or any other text of an item may have."""
@@ -42,6 +43,11 @@ def flag(value: object) -> bool | None:
             return True
         case _:
             return None
+
+
+def is_header_safe(value: object) -> TypeGuard[str]:
+    """Whether ``value`` is a text that can stand in a header, as a token does."""
+    return isinstance(value, str) and value != "" and value.isascii() and value.isprintable()
 
 
 def text_size(text: str) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from blink_archive.errors import NotSignedIn, UnexpectedAnswer
+from blink_archive.errors import NotSignedIn, UnexpectedAnswer, WrongCode
 from blink_archive.protocol import oauth
 from blink_archive.protocol.endpoints import REDIRECT_URI
 
@@ -130,6 +130,85 @@ def test_another_redirect_gives_no_code(location: str) -> None:
     """Another address, another state, no code: the sign-in did not end."""
     with pytest.raises(NotSignedIn, match="blink-archive login"):
         oauth.code_in(location, state="s")
+
+
+WHOLE = f"{REDIRECT_URI}?code=a-code%2B1&state=the-state"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        WHOLE,
+        f"  '{WHOLE}'\n",
+        f"\u201c{WHOLE}\u201d",
+        f"<{WHOLE}>",
+        "\n ".join(WHOLE[at : at + 20] for at in range(0, len(WHOLE), 20)),
+        "\r\n> ".join((WHOLE[:50], WHOLE[50:])),
+        f"\u200b{WHOLE}\xa0",
+        f"{REDIRECT_URI}/?state=the-state&code=a-code%2B1",
+        f"{WHOLE}#_=_",
+        WHOLE.replace("immedia-blink://applinks", "Immedia-Blink://AppLinks"),
+        "a-code%2B1",
+        " 'a-code+1'\n",
+        "a-co\nde+1",
+    ],
+)
+def test_the_code_is_read_from_what_was_pasted(text: str) -> None:
+    """Whatever a terminal, a mail or a shell put around and into it; the code alone will do."""
+    assert oauth.pasted_code(text, state="the-state") == "a-code+1"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (f"{REDIRECT_URI}?code=a-code-1", "not whole"),
+        (f"{REDIRECT_URI}?state=the-state", "not whole"),
+        (f"{REDIRECT_URI}?code=a-code-1&state=", "not whole"),
+        (f"{REDIRECT_URI}?code=a-code-1&state=the-sta", "another sign-in, or not whole"),
+        (f"{REDIRECT_URI}?code=a-code-1&state=foreign", "another sign-in"),
+        (f"{REDIRECT_URI}?code=a-code-1&state=the-state&state=foreign", "another sign-in"),
+        (f"{REDIRECT_URI}?error=access_denied&state=the-state", "Sign in there again"),
+        (REDIRECT_URI, "not whole"),
+        (REDIRECT_URI[:13], "not the address"),
+        ("https://api.oauth.blink.com/oauth/v2/authorize?code=a-code-1&state=the-state", "not the address"),
+        (f"https://evil.example/?{WHOLE}", "not the address"),
+        (f"{REDIRECT_URI}.evil.example?code=a-code-1&state=the-state", "not the address"),
+        ("code=a-code-1&state=the-state", "not the address"),
+        ("123456", "not the address"),
+        ("my password!", "not the address"),
+        ("", "not the address"),
+    ],
+)
+def test_another_address_is_told_from_the_right_one(text: str, words: str) -> None:
+    """In words that say what is wrong, and repeat nothing of what was pasted."""
+    with pytest.raises(WrongCode, match=words) as caught:
+        oauth.pasted_code(text, state="the-state")
+    for secret in ("a-code", "foreign", "the-sta", "evil", "123456", "password"):
+        assert secret not in str(caught.value)
+
+
+def test_a_paste_over_several_lines_lacks_its_end_until_it_is_whole() -> None:
+    """Wherever a line breaks: every beginning of the address, the last one with its whole state, lacks it."""
+    assert not oauth.lacks_its_end("", state="the-state")
+    for end in range(1, len(WHOLE)):
+        assert oauth.lacks_its_end(f'"{WHOLE[:end]}\n', state="the-state"), WHOLE[:end]
+    assert not oauth.lacks_its_end(WHOLE, state="the-state")
+    assert oauth.lacks_its_end(f"{REDIRECT_URI}?state=the-state&co", state="the-state")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a-code-1",
+        "https://api.oauth.blink.com/",
+        f"{REDIRECT_URI}?code=a&state=foreign",
+        f"{REDIRECT_URI}?error=access_denied",
+        "123456",
+    ],
+)
+def test_nothing_more_is_waited_for_after_another_address(text: str) -> None:
+    """What cannot become the right address is judged at once."""
+    assert not oauth.lacks_its_end(text, state="the-state")
 
 
 def test_tokens_are_read_and_do_not_show() -> None:
