@@ -1,7 +1,7 @@
 """blink-archive: every clip of a Blink account in a dated, hashed, catalogued folder.
 
 As a library: ``async with blink_archive.Blink.from_state() as blink: …`` for the account that
-``blink-archive login`` signed in.
+``blink-archive login`` signed in (``account="someone@example.com"`` where it signed in several).
 """
 
 from __future__ import annotations

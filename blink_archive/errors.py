@@ -6,9 +6,9 @@
     ├── UsageError                    2  a date, name or option that means nothing
     ├── SignInError                   4  sign-in needed
     │   ├── NotSignedIn                  no session, or its refresh token is dead
-    │   ├── CodeNeeded                   the one-time code is on its way
+    │   ├── CodeNeeded                   a one-time code, a PIN or a browser's address is waited for
     │   ├── WrongPassword
-    │   ├── WrongCode                    also a code that is too old
+    │   ├── WrongCode                    also one that is too old
     │   └── CodeExpired                  the ten minutes to enter it have passed
     ├── BlinkError                    5  Blink not reachable, throttled or out of order
     │   ├── NetworkError                 no answer, or half of one
@@ -63,7 +63,7 @@ class NotSignedIn(SignInError):
 
 
 class CodeNeeded(SignInError):
-    """The password was accepted and a one-time code is on its way."""
+    """A sign-in waits for a one-time code, a PIN, or the address that a browser ends with."""
 
 
 class WrongPassword(SignInError):
@@ -71,7 +71,7 @@ class WrongPassword(SignInError):
 
 
 class WrongCode(SignInError):
-    """Blink did not take this one-time code: wrong, or too old."""
+    """Blink did not take this one-time code, PIN or address: wrong, or too old."""
 
 
 class CodeExpired(SignInError):

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from blink_archive.client import Blink, Pacing, SignIn, StateDir
+from blink_archive.client import Blink, ClassicSignIn, Pacing, SignIn, StateDir, logout
 from blink_archive.errors import CodeNeeded
 from blink_archive.model import Camera, Command, Homescreen, Program, SyncModule
 from blink_archive.protocol.endpoints import ENDPOINTS
@@ -244,6 +245,23 @@ CALLS |= dict.fromkeys(
     ),
     _signed_in,
 )
+
+
+async def _signed_in_classic(house: House) -> None:
+    """The classic login with a second PIN, which is let in once the first one is old enough, and its end."""
+    state, url = StateDir(house.elsewhere), house.sim.url
+    later = house.sim.settings.now() + timedelta(minutes=5)
+    first = ClassicSignIn(state, api_url=url, oauth_url=url)
+    with pytest.raises(CodeNeeded):
+        await first.sign_in(email=house.sim.settings.email, password=house.sim.settings.password)
+    second = ClassicSignIn(state, api_url=url, oauth_url=url, now=lambda: later)
+    await second.resend()
+    session = await second.enter_code(house.sim.settings.code)
+    (ended,) = await logout(state, [session])
+    assert ended.revoked
+
+
+CALLS |= dict.fromkeys(("login", "pin_verify", "pin_resend", "logout"), _signed_in_classic)
 
 
 @pytest.fixture(scope="module")

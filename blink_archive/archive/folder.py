@@ -146,6 +146,11 @@ def is_archive(root: Path) -> bool:
     return os.path.lexists(root / layout.MARKER)
 
 
+def account_of(root: Path) -> int | None:
+    """Whose archive the folder is, by its marker; None where it is none. Raises as `open_archive`."""
+    return _read_marker(root).account_id if is_archive(root) else None
+
+
 def on_network_file_system(path: Path) -> str | None:
     """The kind of network file system that ``path`` lies on, None for a local one or where only the
     system knows (locks and fsync are weaker there, so that a person should be told)."""

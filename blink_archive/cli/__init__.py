@@ -18,6 +18,7 @@ from .options import global_options
 # name -> (module, one line for --help)
 _COMMANDS = {
     "account": ("settings", "What Blink keeps for the account and for this client."),
+    "accounts": ("account", "List the accounts that are signed in."),
     "api": ("api", "Make any call to Blink."),
     "arm": ("arm", "Arm networks: their cameras record what moves."),
     "camera": ("camera", "Tell cameras what to do, and see their settings."),
@@ -26,8 +27,8 @@ _COMMANDS = {
     "disarm": ("arm", "Disarm networks: their cameras record nothing by themselves."),
     "import": ("imports", "Take video files that lie on a disk into the archive."),
     "init": ("sync", "Make a folder an archive of the account that is signed in."),
-    "login": ("account", "Sign in to Blink."),
-    "logout": ("account", "Forget the sign-in."),
+    "login": ("login", "Sign in to Blink."),
+    "logout": ("account", "End the sign-in."),
     "ls": ("browse", "List clips."),
     "notifications": ("settings", "Which notifications Blink sends."),
     "open": ("browse", "Open a clip in the desktop's player."),

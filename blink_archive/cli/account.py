@@ -1,113 +1,120 @@
-"""``login``, ``logout`` and ``whoami``: the account that the archive is taken from."""
+"""``accounts``, ``logout`` and ``whoami``: who is signed in."""
 
 from __future__ import annotations
 
 import asyncio
-import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from ..errors import CodeNeeded, NotSignedIn, StateError, UsageError, WrongCode
+from ..errors import ArchiveError, BlinkError, SignInError, UsageError
 from .options import Globals, command
-from .output import local, print_json
+from .output import local, print_json, print_table
 
 if TYPE_CHECKING:
-    from ..client import Session, SignIn
-
-_TRIES = 3  # at typing the code; the password is posted once
+    from ..client import Session
 
 
-@command("login")
-@click.option(
-    "--code",
-    metavar="CODE",
-    allow_from_autoenv=False,
-    help="Go on with a sign-in that waits for its one-time code.",
-)
-def login_command(given: Globals, *, code: str | None) -> None:
-    """Sign in to Blink.
+@command("accounts")
+def accounts_command(given: Globals) -> None:
+    """List the accounts that are signed in, with * before the one that commands use.
 
-    Asks for email, password and the one-time code. Without a terminal, email and password come from
-    BLINK_ARCHIVE_EMAIL and BLINK_ARCHIVE_PASSWORD (or the files named by the same with _FILE, or
-    blink-archive.email and blink-archive.password in systemd's $CREDENTIALS_DIRECTORY); if Blink then
-    wants a code, this ends with exit code 4, and `login --code CODE` goes on within ten minutes. The
-    password is sent once and never stored.
+    Asks Blink of each whether it still takes the sign-in. --account, or the archive, decides which is used.
     """
-    from ..client import SignIn
+    from ..client import stored_sessions
 
-    sign_in = SignIn(given.state(), api_url=given.api_url, oauth_url=given.oauth_url)
-    if code is not None:
-        if not code.strip():
-            raise UsageError(
-                "The code is empty. Write the one that Blink sent: `blink-archive login --code CODE`."
-            )
-        session = asyncio.run(sign_in.enter_code(code))
-    else:
-        email = _credential(given, "email")
-        password = _credential(given, "password", hidden=True)
-        try:
-            session = asyncio.run(sign_in.sign_in(email=email, password=password))
-        except CodeNeeded:
-            if not given.can_ask():
-                raise
-            given.say("Blink took the password and sent you a one-time code.")
-            session = _ask_for_code(given, sign_in)
-    if given.json:
-        print_json(_facts(session))
-    else:
-        given.say(f"Signed in as {session.email}, account {session.account_id}.")
-
-
-def _ask_for_code(given: Globals, sign_in: SignIn) -> Session:
-    for left in range(_TRIES - 1, -1, -1):
-        code = click.prompt("One-time code", err=True)
-        try:
-            return asyncio.run(sign_in.enter_code(code))
-        except WrongCode:
-            if not left:
-                raise
-            given.say("Blink did not take this code: it is wrong or too old.")
-    raise AssertionError  # the last try returns or raises
-
-
-def _credential(given: Globals, name: str, *, hidden: bool = False) -> str:
-    """The email or password: from the environment, a file that it names, systemd, or a person."""
-    variable = f"BLINK_ARCHIVE_{name.upper()}"
-    if value := os.environ.get(variable):
-        return value
-    if file := os.environ.get(f"{variable}_FILE"):
-        return _first_line(Path(file))
-    if folder := os.environ.get("CREDENTIALS_DIRECTORY"):
-        path = Path(folder) / f"blink-archive.{name}"
-        if path.is_file():
-            return _first_line(path)
-    if not given.can_ask():
-        raise NotSignedIn(
-            f"There is no terminal to ask for the {name} on. Set {variable} or {variable}_FILE."
-        )
-    answer: str = click.prompt(name.capitalize(), hide_input=hidden, err=True)
-    return answer
-
-
-def _first_line(path: Path) -> str:
+    sessions = stored_sessions(given.state())
+    used: int | None = None
     try:
-        return path.read_text(encoding="utf-8").split("\n", 1)[0].rstrip("\r")
-    except (OSError, UnicodeDecodeError) as error:
-        raise StateError(f"{path} cannot be read ({error}). Check the file and who may read it.") from error
+        used = given.session().account_id
+    except (SignInError, UsageError, ArchiveError) as error:
+        given.say(str(error))
+    holds = asyncio.run(_all_hold(given, sessions))
+    if given.json:
+        print_json(
+            [
+                facts(session) | {"holds": held, "used": session.account_id == used}
+                for session, held in zip(sessions, holds, strict=True)
+            ]
+        )
+    elif sessions:
+        words = {True: "holds", False: "ended: sign in again", None: "not known"}
+        print_table(
+            ("", "email", "account", "region", "kind", "sign-in"),
+            [
+                (
+                    "*" if session.account_id == used else "",
+                    session.email,
+                    str(session.account_id),
+                    session.tier,
+                    session.kind,
+                    words[held],
+                )
+                for session, held in zip(sessions, holds, strict=True)
+            ],
+        )
+
+
+async def _all_hold(given: Globals, sessions: tuple[Session, ...]) -> list[bool | None]:
+    return await asyncio.gather(*(_holds(given, session) for session in sessions))
+
+
+async def _holds(given: Globals, session: Session) -> bool | None:
+    """Whether Blink takes the session; None where it could not be asked, or was not: a session that was made
+    against other addresses."""
+    from ..client import Blink, Pacing
+
+    if not session.is_of(given.addresses()):
+        return None
+    try:
+        async with Blink.from_state(
+            given.state(),
+            account=session.account_id,
+            api_url=given.api_url,
+            oauth_url=given.oauth_url,
+            pacing=Pacing(attempts=1),
+        ) as blink:
+            await blink.homescreen()
+    except SignInError:
+        return False
+    except BlinkError:
+        return None
+    return True
 
 
 @command("logout")
-def logout_command(given: Globals) -> None:
-    """Forget the sign-in on this machine. The archive stays as it is."""
-    from ..client import logout
+@click.option("--all", "everybody", is_flag=True, allow_from_autoenv=False, help="All accounts.")
+def logout_command(given: Globals, *, everybody: bool) -> None:
+    """End the sign-in, at Blink and on this machine. The archive stays as it is.
 
-    asyncio.run(logout(given.state()))
+    Where Blink cannot be told, the sign-in is forgotten here all the same, and that is said.
+    """
+    from ..client import logout, stored_sessions
+
+    if everybody and given.account is not None:
+        raise UsageError("Give either --all or --account.")
+    sessions = stored_sessions(given.state())
+    if given.account is not None or (len(sessions) > 1 and not everybody):
+        sessions = (given.session(anywhere=True),)
+    ended = asyncio.run(logout(given.state(), sessions))
     if given.json:
-        print_json({"signed_in": False})
-    else:
-        given.say("Signed out: the tokens are deleted from this machine.")
+        accounts = [
+            {"account_id": each.session.account_id, "email": each.session.email, "revoked": each.revoked}
+            for each in ended
+        ]
+        revoked = all(each.revoked for each in ended)
+        print_json({"signed_in": False, "revoked": revoked, "accounts": accounts})
+        return
+    for each in ended:
+        if each.trouble is None:
+            given.say(f"Signed out: {each.session.whose}.")
+        else:
+            given.say(
+                f"Signed out here: {each.session.whose}. Blink could not be told: {each.trouble} To end the "
+                "sign-in there too, remove this client in the Blink app, under the account's devices."
+            )
+    if not ended:
+        given.say("Nobody is signed in.")
 
 
 @command("whoami")
@@ -121,18 +128,21 @@ def whoami_command(given: Globals) -> None:
 
     session, networks, cameras = asyncio.run(ask())
     if given.json:
-        print_json(_facts(session) | {"networks": networks, "cameras": cameras})
+        print_json(facts(session) | {"networks": networks, "cameras": cameras})
         return
-    click.echo(f"{session.email}, account {session.account_id} ({networks} networks, {cameras} cameras)")
-    click.echo(f"The access token is good until {local(session.expires_at.isoformat())} and renews itself.")
+    click.echo(f"{session.whose}: {networks} networks, {cameras} cameras")
+    after = "renews itself" if session.kind == "oauth" else "then ends, as a classic login does"
+    click.echo(f"The access token is good until {local(session.expires_at.isoformat())} and {after}.")
 
 
-def _facts(session: Session) -> dict[str, object]:
+def facts(session: Session) -> dict[str, object]:
+    """What ``--json`` tells of a session."""
     return {
         "email": session.email,
         "account_id": session.account_id,
         "user_id": session.user_id,
         "client_id": session.client_id,
         "tier": session.tier,
+        "kind": session.kind,
         "expires_at": session.expires_at.isoformat(timespec="seconds"),
     }

@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from click.core import ParameterSource
 
-from ..errors import UsageError
+from ..errors import NotSignedIn, UsageError, WrongAccount
 
 if TYPE_CHECKING:
     from ..archive.catalog import Catalog
     from ..archive.filters import Filter
     from ..archive.folder import Archive
-    from ..client import Blink, Pacing, StateDir
+    from ..client import Blink, Pacing, Session, StateDir
+    from ..client.addresses import Addresses
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -48,6 +49,7 @@ class Globals:
     archive_dir: Path | None = None
     catalog: Path | None = None
     state_dir: Path | None = None
+    account: str | None = None
     api_url: str | None = None
     oauth_url: str | None = None
     log_file: Path | None = None
@@ -85,12 +87,42 @@ class Globals:
             return StateDir(_absolute(self.state_dir, option="--state-dir"))
         return StateDir.default()
 
+    def session(self, *, anywhere: bool = False) -> Session:
+        """The sign-in to use: of --account, else of the archive's account, else the only one.
+
+        With ``anywhere``, also one made against other addresses. Raises NotSignedIn where there is none,
+        UsageError where there are several, WrongAccount where only others than the archive's are signed in.
+        """
+        from ..archive.folder import account_of
+        from ..client import choose_session, stored_sessions
+
+        state, here = self.state(), None if anywhere else self.addresses()
+        owner = account_of(self.root()) if self.account is None else None
+        try:
+            return choose_session(state, owner if self.account is None else self.account, addresses=here)
+        except NotSignedIn:
+            others = [each for each in stored_sessions(state) if here is None or each.is_of(here)]
+            if owner is None or not others:
+                raise
+            raise WrongAccount(
+                f"{self.root()} is the archive of account {owner}, and signed in is "
+                f"{', '.join(each.whose for each in others)}. Run `blink-archive login` with the email of "
+                f"account {owner}, name another folder with --archive, or choose with --account."
+            ) from None
+
+    def addresses(self) -> Addresses:
+        """Blink's addresses, or what --api-url and --oauth-url put in their place."""
+        from ..client.addresses import Addresses
+
+        return Addresses.chosen(api_url=self.api_url, oauth_url=self.oauth_url)
+
     def blink(self, *, connections: int = 8, pacing: Pacing | None = None) -> Blink:
-        """The signed-in account's `Blink`; `NotSignedIn` where there is none."""
+        """The `Blink` of `session`; raises as it does."""
         from ..client import Blink
 
         return Blink.from_state(
             self.state(),
+            account=self.session().account_id,
             api_url=self.api_url,
             oauth_url=self.oauth_url,
             connections=connections,
@@ -140,6 +172,13 @@ _OPTIONS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
             "type": _PATH,
             "metavar": "DIR",
             "help": "Where the sign-in is kept (default: the platform's place for state).",
+        },
+    ),
+    (
+        ("--account",),
+        {
+            "metavar": "EMAIL",
+            "help": "Which account, by email or id (default: the archive's, or the only one signed in).",
         },
     ),
     (("--api-url",), {"metavar": "URL", "help": "Use this instead of Blink's REST hosts."}),

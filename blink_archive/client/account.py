@@ -71,6 +71,10 @@ class Account:
             raise UsageError(f"Blink does not take {days} days for this account. Nothing is changed.")
         return taken
 
+    async def log_out(self) -> None:
+        """Ends this client's session at Blink, which takes its token no more from then on."""
+        await self._wire.post("logout", what="the end of the sign-in", account=self._id, client=self._client)
+
     async def version(self) -> Json:
         """Whether Blink wants a newer app: ``update_available``, ``update_required``."""
         return await self._object("version", what="the app's version")

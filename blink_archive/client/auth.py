@@ -17,7 +17,8 @@ from ..protocol import oauth
 from ..protocol.answers import error_of, is_update_required
 from ..protocol.endpoints import APP_AGENT, ENDPOINTS
 from .addresses import Addresses
-from .session import Session, hardware_id, load_session, save_session
+from .device import hardware_id
+from .session import Session, load_session, save_session
 from .state import StateDir
 from .transport import Answer, Clock, json_answer, sent
 
@@ -71,11 +72,19 @@ class Tokens:
                 self._renewal.cancel()
             await asyncio.wait({self._renewal})
 
-    async def learn(self, *, client_id: int | None, user_id: int | None) -> None:
-        """Stores the ids that came with a homescreen, beside whatever tokens are stored by now."""
+    async def learn(
+        self, *, client_id: int | None = None, user_id: int | None = None, email: str | None = None
+    ) -> None:
+        """Stores what Blink told of the account, beside whatever tokens are stored by now; None tells
+        nothing."""
         async with self._state.locked():
             stored = self._stored()
-            self.session = replace(stored, client_id=client_id, user_id=user_id)
+            self.session = replace(
+                stored,
+                client_id=stored.client_id if client_id is None else client_id,
+                user_id=stored.user_id if user_id is None else user_id,
+                email=stored.email if email is None else email,
+            )
             save_session(self._state, self.session)
 
     def _renewal_ended(self, task: asyncio.Task[None]) -> None:
@@ -87,21 +96,18 @@ class Tokens:
         return session.expires_at - AHEAD <= self._now()
 
     def _stored(self) -> Session:
-        """The session in the file; raises NotSignedIn if it is gone or another account's."""
-        stored = load_session(self._state, addresses=self._addresses)
-        if stored.account_id != self.session.account_id:
-            raise NotSignedIn(
-                f"Another account was signed in meanwhile (into {self._state.path}). "
-                "Start again, or run `blink-archive login`."
-            )
-        return stored
+        """The session in the account's file; raises NotSignedIn if it is gone."""
+        return load_session(self._state, self.session.account_id, addresses=self._addresses)
 
     async def _renew(self, refused: str) -> None:
         async with self._state.locked():
             stored = self._stored()
             if stored.access_token == refused or self._is_ending(stored):
                 if stored.kind == "classic":  # its token lives for 24 hours, and nothing renews it
-                    raise NotSignedIn("This sign-in has ended. Run `blink-archive login` again.")
+                    raise NotSignedIn(
+                        "This classic login has ended: it lasts a day, and nothing renews it. "
+                        "Run `blink-archive login` again."
+                    )
                 save_session(self._state, stored)  # a full disk has to show before the old token is spent
                 self._exchanging = True
                 try:

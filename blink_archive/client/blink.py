@@ -31,7 +31,7 @@ from .local_storage import LocalStorage
 from .pacing import Pacing
 from .raw import RawAnswer, raw_call
 from .schedules import Schedules
-from .session import Session, load_session
+from .session import Session, choose_session
 from .state import StateDir
 from .streaming import MediaStream, media_stream
 from .transport import Clock, http_client, utc_now
@@ -59,6 +59,7 @@ class Blink:
         cls,
         state: StateDir | None = None,
         *,
+        account: str | int | None = None,
         api_url: str | None = None,
         oauth_url: str | None = None,
         connections: int = 8,
@@ -66,15 +67,15 @@ class Blink:
         now: Clock = utc_now,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> Blink:
-        """The account of the session stored in ``state`` (default: where the program keeps it); nothing is
-        asked yet.
+        """An account with a session in ``state`` (default: where the program keeps it); nothing is asked yet.
 
-        Raises UsageError for overrides that cannot be used, NotSignedIn without a session made
-        against these addresses, StateError for a damaged file.
+        ``account`` is its email or its id, and can be left away where only one is signed in. Raises
+        UsageError for overrides that cannot be used and where several accounts are meant, NotSignedIn
+        without a session made against these addresses, StateError for a damaged file.
         """
         state = state or StateDir.default()
         addresses = Addresses.chosen(api_url=api_url, oauth_url=oauth_url)
-        session = load_session(state, addresses=addresses)
+        session = choose_session(state, account, addresses=addresses)
         client = http_client(addresses, connections=connections, transport=transport)
         tokens = Tokens(state, session, client=client, addresses=addresses, now=now)
         wire = Wire(client, tokens, addresses=addresses, pacing=pacing or Pacing(), now=now)

@@ -24,6 +24,8 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
         re.compile(rf"(?i)(?<![\w-])({_NAMES})(b?['\"]?\s*[:=]\s*b?)(\"[^\"]*\"|'[^']*'|[^\s&,;'\"}})]+)"),
         r"\1\2***",
     ),
+    # the address that ends a sign-in in a browser, over however many lines it was pasted
+    (re.compile(r"(?is)\bimmedia-blink:.*"), "immedia-blink:***"),
     # the query of a URL or path, and the user in it
     (re.compile(r"(?<=[\w/.%-])\?[^\s'\"<>]+"), "?***"),
     (re.compile(r"(?<=://)[^/\s@'\"]+@"), "***@"),

@@ -1,20 +1,17 @@
-"""What the state directory remembers: the device, the session and a sign-in that waits for its code."""
+"""The stored sign-ins, one file an account, and which of them is meant."""
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Literal
 
-from ..errors import CodeExpired, NotSignedIn
+from ..errors import NotSignedIn, UsageError
 from ..model import from_utc_text, utc_text
+from ..protocol.values import integer
 from .addresses import Addresses
 from .state import StateDir, damaged
-
-DEVICE, SESSION, PENDING = "device.json", "session.json", "pending.json"
-PENDING_LIFE = timedelta(minutes=10)
 
 Kind = Literal["oauth", "classic"]
 
@@ -24,13 +21,13 @@ class Session:
     """A sign-in that holds: the tokens, whose they are, and where they were issued.
 
     ``kind`` decides the header that the token goes in (protocol.md 1). ``expires_at`` is when the access
-    token dies, aware, in UTC; the ``refresh_token`` of a classic session is empty. ``user_id`` and
-    ``client_id`` are None until a homescreen told them. ``api_url`` and ``oauth_url`` are the overrides
-    in force at the sign-in.
+    token dies, aware, in UTC; the ``refresh_token`` of a classic session is empty. ``email`` is None where
+    the sign-in was in a browser and Blink did not tell it. ``user_id`` and ``client_id`` are None until
+    Blink told them. ``api_url`` and ``oauth_url`` are the overrides in force at the sign-in.
     """
 
     kind: Kind
-    email: str = field(repr=False)
+    email: str | None = field(repr=False)
     account_id: int
     tier: str
     user_id: int | None
@@ -41,79 +38,92 @@ class Session:
     api_url: str | None
     oauth_url: str | None
 
+    @property
+    def whose(self) -> str:
+        """The account in words: ``someone@example.com (account 1100001)``. Not for a log or the catalog."""
+        return f"{self.email} (account {self.account_id})" if self.email else f"account {self.account_id}"
 
-@dataclass(frozen=True, slots=True)
-class Cookie:
-    """A cookie of the exchange."""
-
-    name: str
-    value: str = field(repr=False)
-    domain: str
-    path: str
-    secure: bool
+    def is_of(self, addresses: Addresses) -> bool:
+        """Whether this session was made against ``addresses``; it is sent nowhere else."""
+        return (self.api_url, self.oauth_url) == (addresses.api_url, addresses.oauth_url)
 
 
-@dataclass(frozen=True, slots=True)
-class Issued:
-    """The tokens of a sign-in whose account is not known yet; ``expires_at`` as in `Session`."""
-
-    access_token: str = field(repr=False)
-    refresh_token: str = field(repr=False)
-    expires_at: datetime
+def session_file(account_id: int) -> str:
+    """The name of the file with the session of that account."""
+    return f"session-{account_id}.json"
 
 
-@dataclass(frozen=True, slots=True)
-class Pending:
-    """A sign-in between its password and its end; the password is not in it.
-
-    ``phone`` is masked, as Blink shows it. ``verified``: Blink wants no (more) code. ``issued`` are the
-    tokens, once they are there. What a failure leaves, the next try goes on from.
-    """
-
-    email: str = field(repr=False)
-    cookies: tuple[Cookie, ...] = field(repr=False)
-    csrf: str = field(repr=False)
-    verifier: str = field(repr=False)
-    state: str = field(repr=False)
-    started_at: datetime
-    phone: str | None = field(repr=False)
-    api_url: str | None
-    oauth_url: str | None
-    verified: bool = False
-    issued: Issued | None = None
+def stored_sessions(state: StateDir) -> tuple[Session, ...]:
+    """All sessions in ``state``, by their account's id; raises StateError where a file is damaged."""
+    found = (_read(state, name) for name in state.names("session-*.json"))
+    return tuple(sorted((each for each in found if each is not None), key=lambda each: each.account_id))
 
 
-def hardware_id(state: StateDir, *, new_uuid: Callable[[], uuid.UUID] = uuid.uuid4) -> str:
-    """The UUID (upper case) that this installation is known by at Blink: made once, kept for ever."""
-    stored = state.read(DEVICE)
-    if stored is None:
-        made = str(new_uuid()).upper()
-        state.write(DEVICE, {"hardware_id": made})
-        return made
-    try:
-        return str(uuid.UUID(stored["hardware_id"])).upper()
-    except (KeyError, ValueError, AttributeError, TypeError) as error:
-        raise damaged(state.path / DEVICE) from error
-
-
-def load_session(state: StateDir, *, addresses: Addresses) -> Session:
-    """The stored session.
+def load_session(state: StateDir, account_id: int, *, addresses: Addresses) -> Session:
+    """The stored session of one account.
 
     Raises NotSignedIn where there is none, or one made against other addresses; StateError
     where the file is damaged.
     """
-    stored = state.read(SESSION)
-    if stored is None:
-        raise NotSignedIn(f"Nobody is signed in (no session in {state.path}). Run `blink-archive login`.")
-    session = _session(stored)
+    session = _read(state, session_file(account_id))
     if session is None:
-        raise damaged(state.path / SESSION)
-    if (session.api_url, session.oauth_url) != (addresses.api_url, addresses.oauth_url):
         raise NotSignedIn(
-            f"The session in {state.path} was made against {_where(session)}, not {_where(addresses)}, and "
-            "is not sent elsewhere. Run `blink-archive login`, or use another --state-dir."
+            f"Account {account_id} is not signed in (no session in {state.path}). Run `blink-archive login`."
         )
+    if not session.is_of(addresses):
+        raise _made_elsewhere(state, (session,), addresses=addresses)
     return session
+
+
+def choose_session(state: StateDir, account: str | int | None, *, addresses: Addresses | None) -> Session:
+    """The session of ``account``, an email or an account's id; with None, the only one there is.
+
+    Only sessions made against ``addresses`` count; with None, all do. Raises NotSignedIn where none is
+    meant, UsageError where several are or ``account`` is empty, StateError where a file is damaged.
+    """
+    if isinstance(account, str) and not account.strip():
+        raise UsageError("The account is empty. Name one by its email or id, or leave --account away.")
+    named = _named(state, account)
+    match [each for each in named if addresses is None or each.is_of(addresses)]:
+        case [session]:
+            return session
+        case []:
+            if addresses is not None and named:
+                raise _made_elsewhere(state, named, addresses=addresses)
+            raise _nobody(state, account)
+        case several:
+            raise UsageError(
+                f"Several accounts are signed in: {_listed(several)}. Choose one by its email or id with "
+                "--account, or its archive with --archive."
+            )
+
+
+def _named(state: StateDir, account: str | int | None) -> tuple[Session, ...]:
+    """The sessions of ``account``; by its id without a look at the others, one of which may be damaged."""
+    if (number := integer(account.strip() if isinstance(account, str) else account)) is not None:
+        session = _read(state, session_file(number))
+        return () if session is None else (session,)
+    everyone = stored_sessions(state)
+    return everyone if account is None else tuple(each for each in everyone if _has_email(each, str(account)))
+
+
+def _nobody(state: StateDir, account: str | int | None) -> NotSignedIn:
+    others = stored_sessions(state)
+    if not others:
+        return NotSignedIn(f"Nobody is signed in (no session in {state.path}). Run `blink-archive login`.")
+    who = account if isinstance(account, str) else f"Account {account}"
+    return NotSignedIn(
+        f"{who} is not signed in. Run `blink-archive login` for it, or choose another one with --account: "
+        f"{_listed(others)}."
+    )
+
+
+def _made_elsewhere(state: StateDir, sessions: Iterable[Session], *, addresses: Addresses) -> NotSignedIn:
+    places = ", ".join(dict.fromkeys(map(_where, sessions)))
+    return NotSignedIn(
+        f"The session in {state.path} was made against {places}, not {_where(addresses)}, and "
+        "is not sent elsewhere. Run `blink-archive login`, or use another --state-dir."
+    )
 
 
 def _where(place: Session | Addresses) -> str:
@@ -121,9 +131,19 @@ def _where(place: Session | Addresses) -> str:
     return " and ".join(url or "Blink itself" for url in dict.fromkeys((place.api_url, place.oauth_url)))
 
 
+def _listed(sessions: Iterable[Session]) -> str:
+    return ", ".join(session.whose for session in sessions)
+
+
+def _has_email(session: Session, email: str) -> bool:
+    return session.email is not None and session.email.casefold() == email.strip().casefold()
+
+
 def save_session(state: StateDir, session: Session) -> None:
-    """Stores ``session`` durably, in place of the one before."""
-    state.write(SESSION, {**asdict(session), "expires_at": utc_text(session.expires_at)})
+    """Stores ``session`` durably, in place of the one that its account had."""
+    state.write(
+        session_file(session.account_id), {**asdict(session), "expires_at": utc_text(session.expires_at)}
+    )
 
 
 def auth_header(session: Session) -> dict[str, str]:
@@ -135,37 +155,15 @@ def auth_header(session: Session) -> dict[str, str]:
             return {"TOKEN_AUTH": session.access_token}
 
 
-def load_pending(state: StateDir, *, addresses: Addresses, now: datetime) -> Pending:
-    """The sign-in that waits for its code.
-
-    Raises CodeExpired where there is none, one older than ten minutes (which is removed), or one
-    made against other addresses; StateError where the file is damaged.
-    """
-    stored = state.read(PENDING)
+def _read(state: StateDir, name: str) -> Session | None:
+    """The session in a file, None where there is no such file."""
+    stored = state.read(name)
     if stored is None:
-        raise CodeExpired("No sign-in is waiting for a code. Start one with `blink-archive login`.")
-    pending = _pending(stored)
-    if pending is None:
-        raise damaged(state.path / PENDING)
-    if not timedelta() <= now - pending.started_at <= PENDING_LIFE:
-        state.remove(PENDING)
-        raise CodeExpired(
-            "The ten minutes to enter the code have passed. Start again with `blink-archive login`."
-        )
-    if (pending.api_url, pending.oauth_url) != (addresses.api_url, addresses.oauth_url):
-        raise CodeExpired(
-            "The sign-in that waits for a code was begun with other --api-url or --oauth-url. "
-            "Start again with `blink-archive login`."
-        )
-    return pending
-
-
-def save_pending(state: StateDir, pending: Pending) -> None:
-    """Stores ``pending`` durably."""
-    fields = {**asdict(pending), "started_at": utc_text(pending.started_at)}
-    if pending.issued is not None:
-        fields["issued"]["expires_at"] = utc_text(pending.issued.expires_at)
-    state.write(PENDING, fields)
+        return None
+    session = _session(stored)
+    if session is None or session_file(session.account_id) != name:
+        raise damaged(state.path / name)
+    return session
 
 
 def _session(stored: Mapping[str, Any]) -> Session | None:
@@ -173,7 +171,7 @@ def _session(stored: Mapping[str, Any]) -> Session | None:
     match stored:
         case {
             "kind": "oauth" | "classic",
-            "email": str(),
+            "email": str() | None,
             "account_id": int(),
             "tier": str(),
             "user_id": int() | None,
@@ -185,63 +183,14 @@ def _session(stored: Mapping[str, Any]) -> Session | None:
             "oauth_url": str() | None,
             **rest,
         } if not rest:
-            moment = _moment(expires_at)
+            moment = stored_moment(expires_at)
             return None if moment is None else Session(**{**stored, "expires_at": moment})
         case _:
             return None
 
 
-def _pending(stored: Mapping[str, Any]) -> Pending | None:
-    """The waiting sign-in in a file's JSON, None if that is damaged."""
-    match stored:
-        case {
-            "email": str(),
-            "cookies": list(cookies),
-            "csrf": str(),
-            "verifier": str(),
-            "state": str(),
-            "started_at": str(started_at),
-            "phone": str() | None,
-            "api_url": str() | None,
-            "oauth_url": str() | None,
-            "verified": bool(),
-            "issued": issued,
-            **rest,
-        } if not rest:
-            moment = _moment(started_at)
-            jar = tuple(found for found in map(_cookie, cookies) if found is not None)
-            tokens = _issued(issued)
-            if moment is None or len(jar) != len(cookies) or (issued is not None and tokens is None):
-                return None
-            return Pending(**{**stored, "cookies": jar, "started_at": moment, "issued": tokens})
-        case _:
-            return None
-
-
-def _cookie(stored: object) -> Cookie | None:
-    match stored:
-        case {
-            "name": str(name),
-            "value": str(value),
-            "domain": str(domain),
-            "path": str(path),
-            "secure": bool(secure),
-        }:
-            return Cookie(name=name, value=value, domain=domain, path=path, secure=secure)
-        case _:
-            return None
-
-
-def _issued(stored: object) -> Issued | None:
-    match stored:
-        case {"access_token": str(access), "refresh_token": str(refresh), "expires_at": str(expires_at)}:
-            moment = _moment(expires_at)
-            return None if moment is None else Issued(access, refresh, moment)
-        case _:
-            return None
-
-
-def _moment(text: str) -> datetime | None:
+def stored_moment(text: str) -> datetime | None:
+    """The time that a file of the state directory holds as text; None if it is none."""
     try:
         moment = from_utc_text(text)
     except ValueError:

@@ -10,6 +10,7 @@ import secrets
 import stat
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,15 @@ class StateDir:
         if not isinstance(value, dict):
             raise damaged(path)
         return value
+
+    def names(self, pattern: str) -> list[str]:
+        """The names of the files that ``pattern`` fits, sorted; none where there is no directory yet."""
+        try:
+            return sorted(path.name for path in self.path.iterdir() if fnmatchcase(path.name, pattern))
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise _unusable(self.path, error) from error
 
     def write(self, name: str, value: Mapping[str, Any]) -> None:
         """Puts ``value`` in place of the file ``name``, on stable storage when this returns."""

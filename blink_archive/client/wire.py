@@ -17,7 +17,8 @@ from .pacing import Pacing, retried, when_free
 from .session import auth_header
 from .transport import Answer, Clock, body_of, json_answer, sent
 
-_HEADERS = {"User-Agent": APP_AGENT, "APP-BUILD": APP_BUILD, "Locale": "en_US"}
+APP_HEADERS = {"User-Agent": APP_AGENT, "APP-BUILD": APP_BUILD, "Locale": "en_US"}
+"""What the app sends with every call."""
 
 
 class Wire:
@@ -59,14 +60,14 @@ class Wire:
         """
         blinks = self.takes_token(url)
         if anonymous or not blinks:
-            ours = _HEADERS if blinks else {}
+            ours = APP_HEADERS if blinks else {}
             request = self._client.build_request(method, url, headers={**ours, **headers}, content=content)
             async with sent(self._client, request) as response:
                 yield response
             return
         session = await self.tokens.current()
         for last in (False, True):
-            with_token = {**_HEADERS, **headers, **auth_header(session)}
+            with_token = {**APP_HEADERS, **headers, **auth_header(session)}
             request = self._client.build_request(method, url, headers=with_token, content=content)
             async with sent(self._client, request) as response:
                 if response.status_code != 401 or last:

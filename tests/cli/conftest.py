@@ -9,9 +9,11 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
+from pathlib import Path
 
 import pytest
 
+from ..conftest import MakeWorld
 from ..world import World
 
 
@@ -19,6 +21,14 @@ from ..world import World
 def archived(world: World) -> World:
     """A world with everything archived."""
     world.sync()
+    return world
+
+
+@pytest.fixture
+def stranger(make_world: MakeWorld, tmp_path: Path) -> World:
+    """A world whose state directory is empty, and that has the classic login."""
+    world = make_world(clips=2, hostile=False, classic="open")
+    world.state = tmp_path / "fresh"
     return world
 
 
@@ -37,16 +47,17 @@ class Terminal:
         )  # fmt: skip
         os.close(other)
         self.seen = ""
+        self._expected = 0  # so much of it
 
     def expect(self, text: str) -> None:
         """Wait until ``text`` comes, after what was expected before."""
-        came, end = "", time.monotonic() + 15
-        while text not in came and time.monotonic() < end:
+        end = time.monotonic() + 15
+        while text not in self.seen[self._expected :] and time.monotonic() < end:
             if not (more := self._read()):
                 break
-            came += more
-        self.seen += came
-        assert text in came, self.seen
+            self.seen += more
+        assert text in self.seen[self._expected :], self.seen
+        self._expected = self.seen.index(text, self._expected) + len(text)
 
     def type(self, text: str) -> None:
         """Type a line."""

@@ -381,4 +381,6 @@ def test_only_what_confirms_creates_or_destroys_has_no_variable() -> None:
             has_one = option.envvar or getattr(option, "allow_from_autoenv", True)
             if isinstance(option, click.Option) and not option.hidden and not has_one:
                 without.add(option.opts[0])
-    assert without == {"--init", "--code", "--yes", "--force", "--obsolete", "--auto-delete-days"}
+    assert without == {
+        "--init", "--code", "--resend", "--all", "--yes", "--force", "--obsolete", "--auto-delete-days",
+    }  # fmt: skip

@@ -181,6 +181,8 @@ def test_any_encoding_of_the_output_will_do(archived: World, encoding: str) -> N
         ("ls", "--since", "2026-11"),
         ("ls", "--since", "2026-11-24", "--until", "2026-11-23"),
         ("login", "--code", ""),
+        ("whoami", "--account", ""),
+        ("--account", " ", "logout"),
         ("login", "--code", " "),
         ("query", "\udcff"),
         ("show", "\udcff"),

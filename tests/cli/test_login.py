@@ -11,19 +11,10 @@ import pytest
 
 from blink_archive.simulator import Fault
 
-from ..conftest import MakeWorld
 from ..world import World
 from .conftest import Terminal
 
 OWN = {"BLINK_ARCHIVE_EMAIL": "demo@example.com", "BLINK_ARCHIVE_PASSWORD": "demo"}
-
-
-@pytest.fixture
-def stranger(make_world: MakeWorld, tmp_path: Path) -> World:
-    """A world whose state directory is empty."""
-    world = make_world(clips=2, hostile=False)
-    world.state = tmp_path / "fresh"
-    return world
 
 
 def test_without_a_terminal_the_code_comes_in_a_second_command(stranger: World) -> None:
@@ -40,7 +31,7 @@ def test_without_a_terminal_the_code_comes_in_a_second_command(stranger: World) 
     assert second.returncode == 0
     assert stranger.blink.cloud.passwords_posted == posted + 1
     assert stat.S_IMODE(stranger.state.stat().st_mode) == 0o700
-    assert {path.name for path in stranger.state.iterdir()} >= {"device.json", "session.json"}
+    assert {path.name for path in stranger.state.iterdir()} >= {"device.json", "session-1100001.json"}
     for path in stranger.state.iterdir():
         assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0
     who = stranger.run("whoami", "--json")
@@ -71,12 +62,13 @@ def test_a_person_types_all_three_at_a_terminal(
     ("fault", "code", "words"),
     [
         (Fault(endpoint="authorize", kind="status", status=406), 5, "not the password"),
+        (Fault(endpoint="signin", kind="status", status=406), 5, "`blink-archive login --method browser`"),
         (Fault(endpoint="signin", kind="status", status=429, retry_after=600), 5, "after"),
         (Fault(endpoint="signin", kind="update_required"), 5, "update"),
         (Fault(endpoint="signin", kind="reset", part=0.0), 5, "connection"),
         (Fault(endpoint="signin", kind="status", status=500), 5, "later"),
     ],
-    ids=["edge", "throttled", "update", "network", "server"],
+    ids=["edge", "edge later", "throttled", "update", "network", "server"],
 )  # fmt: skip
 def test_each_refusal_has_its_own_words(stranger: World, fault: Fault, code: int, words: str) -> None:
     """406, 429, "update required", a broken connection and a 5xx are told apart; no password is posted
@@ -134,8 +126,10 @@ def test_logout_forgets_the_tokens_and_keeps_the_device(stranger: World) -> None
     stranger.run("login", **OWN)
     stranger.run("login", "--code", "123456")
     device = (stranger.state / "device.json").read_text()
+    logouts = stranger.blink.cloud.sign_in.logouts
     assert stranger.run("logout").returncode == 0
-    assert not (stranger.state / "session.json").exists()
+    assert stranger.blink.cloud.sign_in.logouts == logouts + 1
+    assert not (stranger.state / "session-1100001.json").exists()
     assert (stranger.state / "device.json").read_text() == device
     done = stranger.run("sync")
     assert done.returncode == 4

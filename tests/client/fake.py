@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import selectors
 from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import replace
@@ -13,7 +14,15 @@ from urllib.parse import parse_qs
 
 import httpx
 
-from blink_archive.client import Blink, Pacing, Session, SignIn, StateDir
+from blink_archive.client import (
+    Blink,
+    BrowserSignIn,
+    ClassicSignIn,
+    Pacing,
+    Session,
+    SignIn,
+    StateDir,
+)
 from blink_archive.client.session import save_session
 from tests.protocol.samples import SAMPLES
 
@@ -25,6 +34,7 @@ REST, BOOTSTRAP, OAUTH = (
 )
 PAGE = '<script id="oauth-args" type="application/json">{"csrf-token": "the-csrf"}</script>'
 CALLBACK = "immedia-blink://applinks.blink.com/signin/callback"
+LOGIN = "/api/v5/account/login"
 CLIP = "/api/v2/accounts/1100001/media/clip/7100001.mp4"
 
 Reply = httpx.Response | Callable[[httpx.Request], httpx.Response] | Exception
@@ -127,9 +137,24 @@ class FakeBlink:
         return httpx.Response(200, json=answer)
 
     def _rest(self, request: httpx.Request) -> httpx.Response:
-        if request.headers.get("Authorization") != f"Bearer {self.access}":
+        if request.url.path == LOGIN:
+            right = json.loads(request.content)["password"] == "the password"
+            return httpx.Response(
+                200 if right else 401, json=SAMPLES["login_v5" if right else "login_invalid"]
+            )
+        tokens = (request.headers.get("Authorization"), request.headers.get("TOKEN_AUTH"))
+        if tokens not in ((f"Bearer {self.access}", None), (None, "a-classic-token")):
             return httpx.Response(401, json=SAMPLES["unauthorized_401"])
         match request.url.path.rpartition("/")[2]:
+            case "verify":
+                right = json.loads(request.content) == {"pin": "123456"}
+                return httpx.Response(200, json=SAMPLES["pin_verify_ok" if right else "pin_verify_wrong"])
+            case "resend":
+                return httpx.Response(200, json=SAMPLES["pin_resend"])
+            case "logout":
+                return httpx.Response(200, json=SAMPLES["logout"])
+            case "user":
+                return httpx.Response(200, json=SAMPLES["user"])
             case "tier_info":
                 return httpx.Response(200, json=SAMPLES["tier_info"])
             case "homescreen":
@@ -178,8 +203,22 @@ def cloud(state: StateDir, blink: FakeBlink, **options: Any) -> Blink:
 
 def sign_in(state: StateDir, blink: FakeBlink, **options: Any) -> SignIn:
     """A sign-in that talks with ``blink``."""
+    return _method(SignIn, state, blink, **options)
+
+
+def browser(state: StateDir, blink: FakeBlink, **options: Any) -> BrowserSignIn:
+    """A sign-in in a browser that talks with ``blink``."""
+    return _method(BrowserSignIn, state, blink, **options)
+
+
+def classic(state: StateDir, blink: FakeBlink, **options: Any) -> ClassicSignIn:
+    """A classic login that talks with ``blink``."""
+    return _method(ClassicSignIn, state, blink, **options)
+
+
+def _method(kind: Any, state: StateDir, blink: FakeBlink, **options: Any) -> Any:
     options = {"now": lambda: NOW, "pacing": Pacing.none()} | options
-    return SignIn(state, transport=httpx.MockTransport(blink), **options)
+    return kind(state, transport=httpx.MockTransport(blink), **options)
 
 
 class _Hurried(selectors.DefaultSelector):  # type: ignore[misc, valid-type]

@@ -28,7 +28,7 @@ DEVICE = "1EAF7C88-0000-4000-8000-000000000001"
 
 
 def stored(state: StateDir) -> tuple[str, str]:
-    now = load_session(state, addresses=Addresses())
+    now = load_session(state, 1100001, addresses=Addresses())
     return now.access_token, now.refresh_token
 
 
@@ -275,7 +275,7 @@ def test_ids_are_stored_beside_a_newer_pair(tmp_path: Path) -> None:
     blink.say("/api/v3/accounts/1100001/homescreen", refreshed_meanwhile)
     asyncio.run(ask(state, blink))
     assert stored(state) == ("theirs", "theirs too")
-    assert load_session(state, addresses=Addresses()).client_id == 1100002
+    assert load_session(state, 1100001, addresses=Addresses()).client_id == 1100002
 
 
 def test_a_logout_meanwhile_is_respected(tmp_path: Path) -> None:
@@ -285,7 +285,7 @@ def test_a_logout_meanwhile_is_respected(tmp_path: Path) -> None:
 
     async def main() -> None:
         async with cloud(state, blink) as asked:
-            state.remove("session.json")
+            state.remove("session-1100001.json")
             await asked.homescreen()
 
     with pytest.raises(errors.NotSignedIn):
@@ -293,18 +293,21 @@ def test_a_logout_meanwhile_is_respected(tmp_path: Path) -> None:
     assert blink.requests == []
 
 
-def test_another_account_meanwhile_is_noticed(tmp_path: Path) -> None:
-    """Its tokens are not used for this account's archive."""
+def test_another_account_meanwhile_changes_nothing(tmp_path: Path) -> None:
+    """Its tokens are not used for this account's archive, and a renewal leaves them as they are."""
     state = signed_in(tmp_path, expires_at=NOW)
+    theirs = session(account_id=5, access_token="theirs", refresh_token="theirs too")
     blink = FakeBlink()
 
     async def main() -> None:
         async with cloud(state, blink) as asked:
-            save_session(state, session(account_id=5))
+            save_session(state, theirs)
             await asked.homescreen()
 
-    with pytest.raises(errors.NotSignedIn, match="Another account"):
-        asyncio.run(main())
+    asyncio.run(main())
+    assert stored(state) == ("access-1", "refresh-1")
+    assert load_session(state, 5, addresses=Addresses()) == theirs
+    assert all("theirs" not in str(request.headers) + str(request.content) for request in blink.requests)
 
 
 PROCESS = """

@@ -82,7 +82,7 @@ def test_a_homescreen_teaches_the_ids_that_a_sign_in_missed(tmp_path: Path) -> N
             await opened.homescreen()
 
     asyncio.run(main())
-    known = load_session(state, addresses=Addresses())
+    known = load_session(state, 1100001, addresses=Addresses())
     assert (known.client_id, known.user_id, known.access_token) == (1100002, 1100003, "access-0")
 
 

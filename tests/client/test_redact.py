@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import io
 import logging
+from datetime import timedelta
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
@@ -13,7 +15,7 @@ import pytest
 from blink_archive import errors
 from blink_archive.client.redact import install, redacted
 
-from .fake import CLIP, FakeBlink, clip, cloud, sign_in, signed_in
+from .fake import CALLBACK, CLIP, NOW, FakeBlink, browser, classic, clip, cloud, sign_in, signed_in
 
 SECRET = "s3cr3t-Value_123"
 
@@ -36,6 +38,14 @@ SECRET = "s3cr3t-Value_123"
         f"GET https://cdn.example/clip.mp4?signature={SECRET} 200",
         f"GET /clip.mp4?ts=1&x={SECRET}",
         f"immedia-blink://applinks.blink.com/signin/callback?code={SECRET}",
+        f"pasted 'immedia-blink://applinks.blink.com/signin/call\nback?co\nde=a\n{SECRET}&state=x'",
+        f"https://api.oauth.blink.com/oauth/v2/authorize?state={SECRET}",
+        f'{{"pin": "{SECRET}"}}',
+        f"{{'pin': {SECRET}}}",
+        f'{{"auth": {{"token": "{SECRET}"}}}}',
+        f"token_auth={SECRET} more",
+        f"(b'TOKEN_AUTH', b'{SECRET}')",
+        f'{{"unique_id": "{SECRET}", "client_name": "blink-archive"}}',
         f"https://user:{SECRET}@host/path",
         f"{SECRET}@example.com signed in",
         f"token eyJhbGciOi.{SECRET}.x",
@@ -105,6 +115,16 @@ def test_a_whole_sign_in_and_download_logs_no_secret(tmp_path: Path) -> None:
         with pytest.raises(errors.CodeNeeded):
             asyncio.run(sign_in(state, blink).sign_in(email="someone@example.com", password="the password"))
         asyncio.run(sign_in(state, blink).enter_code("123456"))
+        with pytest.raises(errors.CodeNeeded):
+            asyncio.run(classic(state, blink).sign_in(email="someone@example.com", password="the password"))
+        later = classic(state, blink, now=lambda: NOW + timedelta(minutes=2))
+        asyncio.run(later.resend())
+        with pytest.raises(errors.WrongCode):
+            asyncio.run(later.enter_code("999999"))
+        asyncio.run(later.enter_code("123456"))
+        address = browser(state, blink).begin()
+        in_browser = parse_qs(urlsplit(address).query)["state"][0]
+        asyncio.run(browser(state, blink).enter_code(f"{CALLBACK}?code=the-code&state={in_browser}"))
         blink.say(CLIP, httpx.Response(302, headers={"Location": "https://cdn.example/x?signature=sig"}))
         blink.say("/x", clip())
 
@@ -130,5 +150,8 @@ def test_a_whole_sign_in_and_download_logs_no_secret(tmp_path: Path) -> None:
         "xxxx40",
         "sig",
         "exchange=1",
+        "a-classic-token",
+        "999999",
+        in_browser,
     )
     assert not [secret for secret in secrets if secret in text.replace("signin", "").replace("sign-in", "")]

@@ -11,13 +11,13 @@ import httpx
 import pytest
 
 from blink_archive import errors
-from blink_archive.client import StateDir, logout
+from blink_archive.client import StateDir, logout, stored_sessions
 from blink_archive.client.addresses import Addresses
 from blink_archive.client.session import load_session
 from blink_archive.protocol.oauth import challenge
 
 from ..protocol.samples import SAMPLES
-from .fake import BOOTSTRAP, NOW, OAUTH, PAGE, REST, FakeBlink, sign_in, signed_in
+from .fake import BOOTSTRAP, NOW, OAUTH, PAGE, REST, FakeBlink, sign_in
 
 EMAIL, PASSWORD = "someone@example.com", "the password"
 
@@ -52,7 +52,7 @@ def test_a_sign_in_with_a_code_takes_the_steps_of_the_protocol(state: StateDir) 
     assert (session.account_id, session.tier) == (1100001, "u014")
     assert (session.client_id, session.user_id) == (1100002, 1100003)
     assert session.expires_at == NOW + timedelta(seconds=14400)
-    assert session == load_session(state, addresses=Addresses())
+    assert session == load_session(state, 1100001, addresses=Addresses())
 
 
 def test_the_forms_and_headers_are_those_of_a_browser(state: StateDir) -> None:
@@ -77,7 +77,7 @@ def test_a_sign_in_without_a_second_factor_ends_at_once(state: StateDir) -> None
     """A redirect after the password means signed in; nothing is left pending."""
     blink = FakeBlink(two_factor=None)
     post_password(state, blink)
-    assert load_session(state, addresses=Addresses()).access_token == "access-1"
+    assert load_session(state, 1100001, addresses=Addresses()).access_token == "access-1"
     assert state.read("pending.json") is None
 
 
@@ -110,7 +110,11 @@ def test_a_wrong_password_is_not_tried_again(state: StateDir) -> None:
 @pytest.mark.parametrize(
     ("reply", "expected", "words"),
     [
-        (httpx.Response(406), errors.RefusedAtEdge, "not the password.*browser"),
+        (
+            httpx.Response(406),
+            errors.RefusedAtEdge,
+            "not the password.*`blink-archive login --method browser`",
+        ),
         (httpx.Response(429), errors.Throttled, "in an hour"),
         (httpx.Response(429, headers={"Retry-After": "60"}), errors.Throttled, "after 20"),
         (httpx.Response(503), errors.ServerError, "503"),
@@ -233,7 +237,7 @@ def test_passing_trouble_at_the_end_costs_no_second_code(state: StateDir) -> Non
     blink.say("/api/v1/users/tier_info", httpx.Response(503))
     blink.say("/api/v3/accounts/1100001/homescreen", httpx.ReadTimeout("slow"))
     post_password(state, blink)
-    assert load_session(state, addresses=Addresses()).client_id == 1100002
+    assert load_session(state, 1100001, addresses=Addresses()).client_id == 1100002
 
 
 def test_a_homescreen_that_fails_leaves_the_session_stored(state: StateDir) -> None:
@@ -241,7 +245,7 @@ def test_a_homescreen_that_fails_leaves_the_session_stored(state: StateDir) -> N
     blink = FakeBlink(two_factor=None)
     blink.say("/api/v3/accounts/1100001/homescreen", *[httpx.Response(500) for _ in range(4)])
     post_password(state, blink)
-    assert load_session(state, addresses=Addresses()).client_id is None
+    assert load_session(state, 1100001, addresses=Addresses()).client_id is None
 
 
 @pytest.mark.parametrize(
@@ -276,7 +280,7 @@ def test_trouble_after_the_code_costs_no_second_one(
     before = len(blink.requests)
     once()
     assert [request.url.path.rpartition("/")[2] for request in blink.requests[before:]] == asked_again
-    assert load_session(state, addresses=Addresses()).access_token == "access-1"
+    assert load_session(state, 1100001, addresses=Addresses()).access_token == "access-1"
     assert state.read("pending.json") is None
 
 
@@ -317,25 +321,15 @@ def test_the_device_keeps_its_id(state: StateDir) -> None:
     """An upper-case UUID, through sign-ins and logouts."""
     blink = FakeBlink(two_factor=None)
     post_password(state, blink)
-    asyncio.run(logout(state))
+    asyncio.run(logout(state, stored_sessions(state), transport=httpx.MockTransport(blink)))
     post_password(state, blink)
     devices = {r.url.params["hardware_id"] for r in blink.to("/oauth/v2/authorize") if r.url.query}
     assert devices == {json.loads((state.path / "device.json").read_text())["hardware_id"]}
-
-
-def test_logout_forgets_the_tokens(tmp_path: Path) -> None:
-    """Session and waiting sign-in are gone; logging out twice is fine."""
-    state = signed_in(tmp_path)
-    state.write("pending.json", {})
-    asyncio.run(logout(state))
-    asyncio.run(logout(state))
-    assert state.read("session.json") is None
-    assert state.read("pending.json") is None
 
 
 def test_what_waits_and_who_is_signed_in_do_not_show(state: StateDir) -> None:
     """No repr has a token, an email or a phone."""
     blink = FakeBlink(two_factor=None)
     post_password(state, blink)
-    shown = repr(load_session(state, addresses=Addresses()))
+    shown = repr(load_session(state, 1100001, addresses=Addresses()))
     assert not any(secret in shown for secret in ("access-", "refresh-", EMAIL))

@@ -15,7 +15,9 @@ import pytest
 from blink_archive import errors
 from blink_archive.client import StateDir
 from blink_archive.client.addresses import Addresses
-from blink_archive.client.session import hardware_id, load_pending, load_session
+from blink_archive.client.device import hardware_id
+from blink_archive.client.pending import load_pending
+from blink_archive.client.session import load_session
 
 from .fake import NOW, signed_in
 
@@ -49,11 +51,11 @@ def test_only_the_owner_can_read(tmp_path: Path) -> None:
 def test_wider_modes_are_tightened(tmp_path: Path) -> None:
     """A file when it is read, the directory when something is written."""
     state = signed_in(tmp_path)
-    (state.path / "session.json").chmod(0o644)
+    (state.path / "session-1100001.json").chmod(0o644)
     state.path.chmod(0o755)
-    load_session(state, addresses=Addresses())
+    load_session(state, 1100001, addresses=Addresses())
     state.write("other.json", {})
-    assert mode(state.path / "session.json") == 0o600
+    assert mode(state.path / "session-1100001.json") == 0o600
     assert mode(state.path) == 0o700
 
 
@@ -62,11 +64,11 @@ def test_a_link_is_not_followed_when_reading(tmp_path: Path) -> None:
     """It is refused, and what it points at keeps its mode."""
     state = signed_in(tmp_path)
     outside = tmp_path / "outside.json"
-    (state.path / "session.json").rename(outside)
+    (state.path / "session-1100001.json").rename(outside)
     outside.chmod(0o644)
-    (state.path / "session.json").symlink_to(outside)
-    with pytest.raises(errors.StateError, match=r"session\.json is a symbolic link"):
-        load_session(state, addresses=Addresses())
+    (state.path / "session-1100001.json").symlink_to(outside)
+    with pytest.raises(errors.StateError, match=r"session-1100001\.json is a symbolic link"):
+        load_session(state, 1100001, addresses=Addresses())
     assert mode(outside) == 0o644
 
 
@@ -76,11 +78,11 @@ def test_a_link_is_replaced_when_writing(tmp_path: Path) -> None:
     state = signed_in(tmp_path)
     outside = tmp_path / "outside.json"
     outside.write_text("untouched")
-    (state.path / "session.json").unlink()
-    (state.path / "session.json").symlink_to(outside)
-    state.write("session.json", {"a": 1})
+    (state.path / "session-1100001.json").unlink()
+    (state.path / "session-1100001.json").symlink_to(outside)
+    state.write("session-1100001.json", {"a": 1})
     assert outside.read_text() == "untouched"
-    assert not (state.path / "session.json").is_symlink()
+    assert not (state.path / "session-1100001.json").is_symlink()
 
 
 @posix
@@ -88,9 +90,9 @@ def test_a_link_is_replaced_when_writing(tmp_path: Path) -> None:
 def test_what_is_no_file_is_refused(tmp_path: Path, make: Callable[[Path], None]) -> None:
     """Without hanging on it."""
     state = StateDir(tmp_path)
-    make(tmp_path / "session.json")
-    with pytest.raises(errors.StateError, match=r"session\.json"):
-        load_session(state, addresses=Addresses())
+    make(tmp_path / "session-1100001.json")
+    with pytest.raises(errors.StateError, match=r"session-1100001\.json"):
+        load_session(state, 1100001, addresses=Addresses())
 
 
 @posix
@@ -153,7 +155,7 @@ def test_a_write_is_on_stable_storage(tmp_path: Path, monkeypatch: pytest.Monkey
 @pytest.mark.parametrize(
     ("name", "load"),
     [
-        ("session.json", lambda state: load_session(state, addresses=Addresses())),
+        ("session-1100001.json", lambda state: load_session(state, 1100001, addresses=Addresses())),
         ("pending.json", lambda state: load_pending(state, addresses=Addresses(), now=NOW)),
         ("device.json", hardware_id),
     ],
@@ -174,11 +176,11 @@ def test_a_damaged_file_is_named(
 def test_a_session_with_a_damaged_field_is_damaged(tmp_path: Path, change: dict[str, object]) -> None:
     """Each field has its type, times have a zone."""
     state = signed_in(tmp_path)
-    stored = state.read("session.json")
+    stored = state.read("session-1100001.json")
     assert stored is not None
-    state.write("session.json", {**stored, **change})
+    state.write("session-1100001.json", {**stored, **change})
     with pytest.raises(errors.StateError, match="damaged"):
-        load_session(state, addresses=Addresses())
+        load_session(state, 1100001, addresses=Addresses())
 
 
 def test_the_device_gets_one_id(tmp_path: Path) -> None:

@@ -276,7 +276,7 @@ def test_no_secret_reaches_archive_log_or_output(world: World) -> None:
 
 
 def _tokens(world: World) -> set[str]:
-    session = json.loads((world.state / "session.json").read_text())
+    session = json.loads((world.state / "session-1100001.json").read_text())
     return {session["access_token"], session["refresh_token"]}
 
 
