@@ -6,6 +6,7 @@ The verbs of one family of calls are together: `Blink.commands`, `.cameras`, `.s
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
@@ -67,13 +68,19 @@ class Blink:
         now: Clock = utc_now,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> Blink:
-        """An account with a session in ``state`` (default: where the program keeps it); nothing is asked yet.
+        """An account with a session in ``state``; nothing is asked yet.
 
-        ``account`` is its email or its id, and can be left away where only one is signed in. Raises
-        UsageError for overrides that cannot be used and where several accounts are meant, NotSignedIn
-        without a session made against these addresses, StateError for a damaged file.
+        Without ``state`` it is where the program keeps it, and what is not given here comes from the
+        environment, as for the program: ``BLINK_ARCHIVE_STATE_DIR``, ``_ACCOUNT``, ``_API_URL``,
+        ``_OAUTH_URL``. ``account`` is its email or its id, and can be left away where only one is signed in.
+        Raises UsageError for overrides that cannot be used and where several accounts are meant,
+        NotSignedIn without a session made against these addresses, StateError for a damaged file.
         """
-        state = state or StateDir.default()
+        if state is None:
+            state = StateDir.default()
+            account = account or os.environ.get("BLINK_ARCHIVE_ACCOUNT") or None
+            api_url = api_url or os.environ.get("BLINK_ARCHIVE_API_URL") or None
+            oauth_url = oauth_url or os.environ.get("BLINK_ARCHIVE_OAUTH_URL") or None
         addresses = Addresses.chosen(api_url=api_url, oauth_url=oauth_url)
         session = choose_session(state, account, addresses=addresses)
         client = http_client(addresses, connections=connections, transport=transport)

@@ -36,7 +36,12 @@ class StateDir:
 
     @classmethod
     def default(cls) -> StateDir:
-        """The platform's place for state; raises UsageError where no home directory is known."""
+        """``BLINK_ARCHIVE_STATE_DIR`` of the environment, or the platform's place for state.
+
+        Raises UsageError where no home directory is known.
+        """
+        if named := os.environ.get("BLINK_ARCHIVE_STATE_DIR"):
+            return cls(Path(named).expanduser().absolute())
         import platformdirs
 
         try:
