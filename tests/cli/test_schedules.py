@@ -158,6 +158,9 @@ def test_schedules_are_switched(nights: World) -> None:
     done = nights.run("schedules", "enable", "123002", "--json")
     assert json.loads(done.stdout) == [{"id": 123002, "name": "Nights", "changed": True}]
     assert stored(nights)["status"] == "enabled"
+    done = nights.run("schedules", "enable", "123002", "--json")
+    assert json.loads(done.stdout)[0]["changed"] is False
+    assert changes(nights) == ["program_disable", "program_enable"]
     for kind in ("schedule_disabled", "schedule_enabled"):
         (event,) = events(nights, kind)
         assert (event["schedule_id"], event["name"]) == (123002, "Nights")
