@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -89,8 +90,8 @@ class _Cells:
         told = [
             self._cell(module, "status"),
             f"wifi {module['wifi']}" if module["wifi"] is not None else "",
-            f"firmware {printable(module['firmware'])}" if module["firmware"] else "",
-            f"local storage {printable(module['local_storage'])}" if module["local_storage"] else "",
+            f"fw {printable(module['firmware'])}" if module["firmware"] else "",
+            f"usb {printable(module['local_storage'])}" if module["local_storage"] else "",
             f"seen {self._ago(module['seen_at'])}" if module["seen_at"] else "",
         ]
         kind = f" ({printable(module['type'])})" if module["type"] else ""
@@ -104,11 +105,17 @@ class _Cells:
             case "seen_at":
                 return self._ago(value)
             case "snoozed":
-                left = thing["snooze_minutes"]
-                return "" if not value else "on" if left is None else f"{left} min"
+                return _left(thing["snooze_minutes"]) if value else ""
             case _:
                 return printable(in_words(fact, value, fahrenheit=self._fahrenheit))
 
     def _ago(self, time: str | None) -> str:
         words = "" if time is None else ago(time, now=self._at)
-        return "just now" if "less than" in words else words
+        return "just now" if "less than" in words else re.sub(r"minutes?", "min", words)
+
+
+def _left(minutes: int | None) -> str:
+    """``42 min``, ``24 h``: what is left of a snooze."""
+    if minutes is None:
+        return "on"
+    return f"{minutes} min" if minutes < 100 else f"{minutes / 60:.0f} h"
