@@ -53,7 +53,7 @@ def test_an_id_that_is_not_known_sends_nothing(world: World) -> None:
     done = world.run("api", "GET", "/{network_id}")
     assert (done.returncode, paths(world)) == (2, [])
     assert "{network_id}" in done.stderr
-    session = world.state / "session.json"
+    session = world.state / "session-1100001.json"
     session.write_text(session.read_text().replace('"client_id": 1100002', '"client_id": null'))
     done = world.run("api", "GET", "/{client_id}")
     assert (done.returncode, paths(world)) == (2, [])
