@@ -77,9 +77,10 @@ def light(cloud: Cloud, camera: Camera, _: Call, *, on: bool) -> Answer:
     return _command(cloud, camera, "lights_on" if on else "lights_off", finish)
 
 
-def live_view(cloud: Cloud, camera: Camera, call: Call, *, event_time: str | None) -> Answer:
-    """An address, and a command that runs until it is done; `event_time` is what the body has to say."""
-    if call.json != {"intent": "liveview", "motion_event_start_time": event_time}:
+def live_view(cloud: Cloud, camera: Camera, call: Call, *, event_times: tuple[str | None, ...]) -> Answer:
+    """An address, and a command that runs until it is done; the body says one of the `event_times`."""
+    content = call.json
+    if content not in [{"intent": "liveview", "motion_event_start_time": time} for time in event_times]:
         return failure(400, 400, message="Invalid live view")
     view = liveview.LiveView(
         camera=camera, connection=secrets.token_hex(6), started=cloud.settings.now().timestamp()
@@ -132,8 +133,10 @@ BASES: dict[Family, str] = {
     "owl": f"/api/v1/{NETWORK}/owls/{{camera:int}}",
     "doorbell": f"/api/v1/{NETWORK}/doorbells/{{camera:int}}",
 }
-V5 = partial(live_view, event_time="")
-V6 = partial(live_view, event_time=None)
+V5 = partial(live_view, event_times=("",))
+V6 = partial(live_view, event_times=(None,))
+V2 = partial(live_view, event_times=("", None))
+"""Of owls and doorbells; blinkpy sends null there."""
 
 
 def _family(family: Family) -> tuple[Endpoint, ...]:
@@ -168,11 +171,11 @@ TABLE: tuple[Endpoint, ...] = (
     Endpoint(
         "camera_liveview_v5", "POST", f"/api/v5/{NETWORK}/cameras/{{camera:int}}/liveview", _of("camera", V5)
     ),
-    Endpoint("owl_liveview", "POST", f"/api/v2/{NETWORK}/owls/{{camera:int}}/liveview", _of("owl", V5)),
+    Endpoint("owl_liveview", "POST", f"/api/v2/{NETWORK}/owls/{{camera:int}}/liveview", _of("owl", V2)),
     Endpoint(
         "doorbell_liveview",
         "POST",
         f"/api/v2/{NETWORK}/doorbells/{{camera:int}}/liveview",
-        _of("doorbell", V5),
+        _of("doorbell", V2),
     ),
 )

@@ -153,7 +153,9 @@ def test_a_light_is_switched(sim: Simulator, http: httpx.Client, on: bool) -> No
         (f"/api/v5/{NETWORK}/cameras/4100001/liveview", ""),
         (f"/api/v6/{NETWORK}/cameras/4100001/liveview", None),
         (f"/api/v2/{NETWORK}/owls/5100002/liveview", ""),
+        (f"/api/v2/{NETWORK}/owls/5100002/liveview", None),
         (f"/api/v2/{DOORBELL_NETWORK}/doorbells/6100003/liveview", ""),
+        (f"/api/v2/{DOORBELL_NETWORK}/doorbells/6100003/liveview", None),
     ],
 )
 def test_a_live_view_runs_until_it_is_done(sim: Simulator, http: httpx.Client, path: str, time: Any) -> None:
