@@ -31,7 +31,7 @@ KEEP_ALIVE_TICKS = 10
 _POLLING = 15.0  # seconds between two looks at the command, where Blink does not say
 _SHORTEST = 5.0  # seconds between two requests, whatever Blink says
 _ASK_AT = 2 / 3  # of `continue_interval`: ten seconds ahead of its end, as the app warns a person
-_GOODBYE = 5.0  # seconds that ending a live view at Blink may take
+_GOODBYE = 3.0  # seconds that ending a live view at Blink may take
 
 
 async def begin_live_view(cameras: Cameras, commands: Commands, camera: Camera) -> LiveView:

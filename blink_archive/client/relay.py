@@ -39,7 +39,8 @@ class Relay:
         if players:
             await asyncio.wait(players.values(), timeout=_FLUSH)
         for player in players:
-            player.transport.abort()
+            if player.transport.get_write_buffer_size():  # else it is closed, and not to be touched again
+                player.transport.abort()
 
     @property
     def address(self) -> str:

@@ -263,6 +263,23 @@ def test_the_end_of_the_command_is_the_end(watch: Watch) -> None:
     watch(script)
 
 
+def test_the_end_of_the_command_in_a_packet(watch: Watch) -> None:
+    """When Blink ends it, the half of a packet that had arrived is no trouble."""
+
+    async def script(scene: Scene) -> None:
+        scene.answers(RUNNING | {"complete": True})
+        async with scene.watching() as chunks:
+            scene.media.say(ts_packets(1))
+            assert await anext(chunks) == ts_packets(1)
+            ending = asyncio.ensure_future(anext(chunks, None))
+            scene.media.say_bytes(bytes.fromhex("00 00000001 00000100") + b"\x47half")
+            await settled()
+            await scene.hands.pass_by(16)
+            assert await ending is None
+
+    watch(script)
+
+
 def test_a_command_that_failed(watch: Watch) -> None:
     """When Blink says that the live view failed, that is the error, in Blink's words."""
 

@@ -142,6 +142,62 @@ def test_a_slow_player_loses_data_and_the_others_do_not() -> None:
     asyncio.run(script())
 
 
+def waiting(relay: Relay) -> int:
+    """Bytes that wait for the only player."""
+    (player,) = relay._players
+    return player.transport.get_write_buffer_size()
+
+
+def test_a_player_that_has_lost_data_first_takes_what_waits() -> None:
+    """One gap is better than many: a player that is behind gets no more before it has taken all that waits."""
+
+    async def script() -> None:
+        async with Relay(port=0) as relay:
+            reader, writer = await joined(relay)
+            writer.transport.pause_reading()  # type: ignore[attr-defined]
+            while waiting(relay) <= MOST_WAITING:
+                relay.send(chunk(1, packets=700))
+                await settled()
+            relay.send(chunk(2))  # lost
+            writer.transport.resume_reading()  # type: ignore[attr-defined]
+            while waiting(relay) > MOST_WAITING // 2:
+                await reader.read(1 << 16)
+            assert waiting(relay) > 0
+            relay.send(chunk(2))  # lost too
+            relay.send(chunk(2))
+            held = bytearray()
+            while waiting(relay):
+                held += await reader.read(1 << 16)
+            relay.send(chunk(3))
+        held += await reader.read()
+        assert b"\x02" not in held
+        assert held.endswith(chunk(3))
+        writer.close()
+
+    asyncio.run(script())
+
+
+def test_players_get_what_waits_at_the_end() -> None:
+    """What waits for a player when the stream ends still reaches it, if it takes it soon."""
+
+    async def script() -> None:
+        relay = Relay(port=0)
+        async with relay:
+            reader, writer = await joined(relay)
+            writer.transport.pause_reading()  # type: ignore[attr-defined]
+            sent = 0
+            while waiting(relay) <= MOST_WAITING // 2:
+                relay.send(chunk(1, packets=700))
+                sent += 1
+                await settled()
+            writer.transport.resume_reading()  # type: ignore[attr-defined]
+            taking = asyncio.ensure_future(reader.read())
+        assert len(await taking) == sent * 700 * 188
+        writer.close()
+
+    asyncio.run(script())
+
+
 def test_a_player_that_is_stuck_holds_up_no_end() -> None:
     """The end waits for a second at most for players to take what waits for them."""
 
