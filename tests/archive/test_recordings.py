@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import sqlite3
+import stat
 import subprocess
 import sys
 from contextlib import closing
@@ -169,6 +170,30 @@ def test_a_run_that_begins_at_that_very_moment(tmp_path: Path, monkeypatch: pyte
         store.make_durable(part)
         store.keep(part, "a.ts")
     assert (tmp_path / "a.ts").read_bytes() == b"all of it"
+
+
+@on_posix
+def test_the_order_of_what_is_done(archive: Archive, catalog: Catalog) -> None:
+    """The bytes are on stable storage, then the row is, then the file has its name, then that is on stable
+    storage, and only then the catalog says that the file is here."""
+    done: list[str] = []
+    day = (archive.root / PATH).parent
+
+    def note(what: str) -> None:
+        files = [path.name for path in day.glob("*.ts")] if day.exists() else []
+        done.append(f"{what}, {'named' if files else 'no name'}")
+
+    def fsync(fd: int) -> None:
+        folder = stat.S_ISDIR(os.fstat(fd).st_mode)
+        if folder and day.exists() and os.path.samestat(os.fstat(fd), day.stat()):
+            note("folder")
+        elif not folder:
+            note("bytes")
+        os.fsync(fd)
+
+    catalog.db.conn.set_trace_callback(lambda statement: note("commit") if statement == "COMMIT" else None)
+    store_it(catalog, Store(archive.root, fsync=fsync), recording())
+    assert done[:4] == ["bytes, no name", "commit, no name", "folder, named", "commit, named"]
 
 
 KILLED = """
