@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import BlinkArchiveError, Interrupted, UnexpectedAnswer, UsageError
+from .actions import event_facts
 from .events import record_event
 from .options import Globals, NamedPath, command
 from .output import print_json, printable, size
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from ..client import Blink
     from ..model import Camera, LiveView, Network
     from .sinks import Sink
+
+
+_NEARLY = 0.1  # seconds: so near to --seconds it was these that ended it
 
 
 @command("liveview", variables="BLINK_ARCHIVE_LIVEVIEW")
@@ -133,7 +137,8 @@ async def _run(given: Globals, wanted: _Wanted, name: str, seen: _Seen) -> None:
         async with _opened(given, wanted, archive, camera, network) as (sinks, serving):
             view = await begin_live_view(blink.cameras, blink.commands, camera)
             seen.account_id = blink.account_id
-            seen.facts = _about(camera, view) | ({"serving": serving} if serving else {})
+            seen.facts = event_facts(home, camera) | {"command_id": view.command_id}
+            seen.facts |= {"serving": serving} if serving else {}
             try:
                 seen.facts["scheme"] = scheme_of(view.server)
                 if seen.facts["scheme"] == "rtsps" and wanted.is_watched:
@@ -146,15 +151,6 @@ async def _run(given: Globals, wanted: _Wanted, name: str, seen: _Seen) -> None:
                 await _watch(blink, view, sinks, seen, seconds=wanted.seconds)
             else:
                 seen.facts |= {"address": view.server, "lasts": view.duration}
-
-
-def _about(camera: Camera, view: LiveView) -> dict[str, Any]:
-    return {
-        "camera": camera.id,
-        "name": camera.name,
-        "network_id": view.network_id,
-        "command_id": view.command_id,
-    }
 
 
 def _is_for_players(camera: Camera) -> UsageError:
@@ -221,17 +217,17 @@ async def _watch(
     except BlinkArchiveError as error:
         ended = "error"
         seen.errors.append(error)
-    lasted = round(clock() - began, 1) if count else 0.0
-    if ended == "blink" and seconds is not None and lasted >= seconds:
+    lasted = clock() - began if count else 0.0
+    if ended == "blink" and seconds is not None and lasted > seconds - _NEARLY:
         ended = "time"
-    seen.facts |= {"ended": ended, "bytes": count, "seconds": lasted}
+    seen.facts |= {"ended": ended, "bytes": count, "seconds": round(lasted, 1)}
     if count:
         await asyncio.to_thread(_finish, sinks, view, seen)
     elif not seen.errors:
         seen.errors.append(
             UnexpectedAnswer(
-                f"The live view of {seen.facts['name']!r} ended before any video came. See in the Blink app "
-                "whether the camera is online, and try again."
+                f"The live view of {seen.facts['camera']!r} ended before any video came. See in the Blink "
+                "app whether the camera is online, and try again."
             )
         )
 
@@ -253,7 +249,7 @@ def _announce(given: Globals, wanted: _Wanted, seen: _Seen) -> None:
         else:
             click.echo(serving, err=given.json or wanted.to_stdout)
         given.say(f"Open it in a player: `ffplay {serving}`, or `vlc {serving}`.")
-    given.say(f"The live view of {printable(repr(facts['name']))} begins; Ctrl-C ends it.")
+    given.say(f"The live view of {printable(repr(facts['camera']))} begins; Ctrl-C ends it.")
 
 
 def _tell(given: Globals, wanted: _Wanted, seen: _Seen) -> None:
