@@ -54,9 +54,9 @@ _NEARLY = 0.1  # seconds: so near to --seconds it was these that ended it
 def liveview_command(given: Globals, *, camera: str, **options: Any) -> None:
     """Watch a camera live, or record it.
 
-    CAMERA is a name or an id. Without an option, the address of the live view is printed. A player opens
-    rtsps:// by itself. immis:// is Blink's own: --serve, --output and --keep, alone or together, bring it to
-    players, into a file, and into the archive. Ctrl-C ends them, and what has arrived is kept.
+    CAMERA is a name or an id. Without an option, the address of the live view is printed, where it is one
+    that players open (rtsps://). immis:// is Blink's own: --serve, --output and --keep, alone or together,
+    bring it to players, into a file, and into the archive. Ctrl-C ends them, and what has arrived is kept.
     """
     wanted = _Wanted(**options)
     _check(given, wanted)
@@ -141,8 +141,11 @@ async def _run(given: Globals, wanted: _Wanted, name: str, seen: _Seen) -> None:
             seen.facts |= {"serving": serving} if serving else {}
             try:
                 seen.facts["scheme"] = scheme_of(view.server)
-                if seen.facts["scheme"] == "rtsps" and wanted.is_watched:
-                    raise _is_for_players(camera)
+                match seen.facts["scheme"], wanted.is_watched:
+                    case "rtsps", True:
+                        raise _is_for_players(camera)
+                    case "immis", False:  # left open, it would keep the network busy for minutes
+                        raise _is_not_for_players(camera)
             except BlinkArchiveError:
                 await end_live_view(blink.commands, view)
                 raise
@@ -158,6 +161,13 @@ def _is_for_players(camera: Camera) -> UsageError:
         f"The live view of {camera.name!r} is one that players open by themselves (rtsps). Run this without "
         "--serve, --output and --keep: it prints the address, for ffplay and VLC, and to record it with "
         "`ffmpeg -i ADDRESS -c copy FILE.ts`."
+    )
+
+
+def _is_not_for_players(camera: Camera) -> UsageError:
+    return UsageError(
+        f"The live view of {camera.name!r} is one of Blink's own kind (immis), which no player opens. Add "
+        "--serve to watch it with VLC or ffplay, --output FILE.ts to record it, or --keep to archive it."
     )
 
 
@@ -263,8 +273,6 @@ def _tell(given: Globals, wanted: _Wanted, seen: _Seen) -> None:
         click.echo(printable(facts["address"]))
         given.say(
             "Play it with `ffplay ADDRESS`, or VLC (Open Network Stream). Blink ends it soon if nobody does."
-            if facts["scheme"] == "rtsps"
-            else "No player opens this by itself: run this with --serve, and open what that prints."
         )
         return
     if facts["ended"] == "blink" and facts["bytes"]:

@@ -123,21 +123,21 @@ def test_the_address_is_printed(rtsps: World) -> None:
     assert view.connection not in event["detail"], "who knows the address may watch"
 
 
-def test_an_immis_address_is_printed_with_a_hint(live: World) -> None:
-    """No player opens immis by itself: the hint is --serve."""
+def test_an_immis_address_is_none_for_players(live: World) -> None:
+    """No player opens immis by itself: the options that do are named, and the live view is ended at Blink."""
     done = live.run(*LIVE, camera(live))
-    assert done.returncode == 0
-    assert done.stdout.startswith("immis://")
+    assert (done.returncode, done.stdout) == (2, "")
     assert "--serve" in done.stderr
+    assert asked(live, "/done/") == 1
 
 
-def test_facts_as_json(live: World) -> None:
+def test_facts_as_json(rtsps: World) -> None:
     """--json prints what is known of the live view."""
-    done = live.run(*LIVE, camera(live), "--json")
+    done = rtsps.run(*LIVE, camera(rtsps), "--json")
     facts = json.loads(done.stdout)
-    assert facts["scheme"] == "immis"
-    assert facts["address"].startswith("immis://")
-    assert (facts["camera_id"], facts["lasts"], facts["errors"]) == (int(camera(live)), 300, [])
+    assert facts["scheme"] == "rtsps"
+    assert facts["address"].startswith("rtsps://")
+    assert (facts["camera_id"], facts["lasts"], facts["errors"]) == (int(camera(rtsps)), 300, [])
 
 
 @pytest.mark.parametrize("option", [("--serve",), ("--keep",), ("--output", "{file}")])
