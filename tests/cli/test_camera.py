@@ -145,6 +145,13 @@ def test_what_has_no_light_keeps_no_other_dark(world: World) -> None:
     assert world.blink.cloud.house.lights == {KITCHEN: True}
 
 
+def test_a_failure_at_blink_counts_for_more_than_a_wrong_wish(world: World) -> None:
+    """Exit 1, where one camera has no light and another one's fails."""
+    world.blink.cloud.commands.fail_next(message="Camera is offline")
+    done = quick(world, "camera", "light", "on", "garden", "kitchen")
+    assert (done.code, len(done.err.splitlines())) == (1, 2)
+
+
 def test_a_camera_that_fails_keeps_no_other_from_being_tried(world: World) -> None:
     """On the same network, too: exit code, Blink's words, and no event for the one that failed."""
     gone = {"message": "Camera not found", "code": 404}
@@ -383,7 +390,7 @@ def test_what_is_far_too_large_is_no_picture(
     "arguments",
     [
         ("-o", "."),
-        ("-o", "/dev/null"),
+        ("-o", "pipe"),
         ("-o", "none/a.jpg"),
         ("-o", ""),
         ("-o", "-", "--json"),
@@ -391,8 +398,14 @@ def test_what_is_far_too_large_is_no_picture(
     ],
     ids=" ".join,
 )
-def test_no_camera_is_woken_up_for_nothing(world: World, arguments: Sequence[str]) -> None:
-    """Where no file can be, and options that mean nothing together: exit 2, and Blink is not asked."""
+def test_no_camera_is_woken_up_for_nothing(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: Sequence[str]
+) -> None:
+    """Where no file can be, or what is no file would be replaced, and options that mean nothing together:
+    exit 2, and Blink is not asked."""
+    monkeypatch.chdir(tmp_path)
+    if "pipe" in arguments:
+        getattr(os, "mkfifo", os.mkdir)("pipe")  # Windows has no named pipes there
     new = () if "--timeout" in arguments else ("--new",)
     done = quick(world, "camera", "thumbnail", "garden", *arguments, *new)
     assert (done.code, world.blink.requests) == (2, [])

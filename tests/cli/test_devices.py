@@ -479,6 +479,18 @@ def test_ctrl_c_ends_it_while_blink_does_not_answer(world: World) -> None:
     assert (process.returncode, out, err) == (0, "", "")
 
 
+def test_trouble_makes_a_watch_ask_no_more_often(world: World) -> None:
+    """One look a minute: the next look is the next attempt."""
+    world.blink.faults.add(Fault(kind="status", endpoint="homescreen", status=503))
+    process = world.start("devices", "--watch")
+    assert process.stderr is not None
+    assert process.stderr.readline().endswith("Watching goes on.\n")
+    assert asked(world, "homescreen") == 1
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=10) == ("", "")
+    assert process.returncode == 0
+
+
 def test_a_watch_at_a_terminal(world: World, at_terminal: Callable[..., Terminal]) -> None:
     """Shows the tables, and ends with Ctrl-C."""
     terminal = at_terminal(world, "devices", "--watch")
