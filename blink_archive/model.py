@@ -40,7 +40,8 @@ class MediaItem:
     ``key`` is Blink's id as text, or ``malformed-…`` (a hash of the entry) where it has none.
     ``problems`` says in words what was missing or unreadable; a field that was is None
     (``source``, ``device_type``: empty). ``time_zone`` is the IANA name as sent, unchecked.
-    ``metadata`` is decoded where Blink sends it as a JSON string.
+    ``metadata`` is decoded where Blink sends it as a JSON string; ``labels`` are what it says was detected,
+    sorted, None where it says nothing.
     """
 
     key: str
@@ -63,6 +64,7 @@ class MediaItem:
     metadata: Json | None
     raw: Json
     problems: tuple[str, ...] = ()
+    labels: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,12 +243,12 @@ class Description:
     """What the newer listing (protocol.md 6.1) says of the clip with Blink's id ``clip_id`` in words.
 
     ``text`` is the full description, else the short one, None where there is none; ``labels`` are what was
-    detected (``person``, ``vehicle``).
+    detected (``person``, ``vehicle``), sorted, None where it does not say.
     """
 
     clip_id: int
     text: str | None
-    labels: tuple[str, ...]
+    labels: tuple[str, ...] | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from ..errors import UnexpectedAnswer
 from ..model import Description, DescriptionPage, Json
 from .answers import as_object, text_of
 from .media import utc_second
-from .values import integer
+from .values import integer, labels
 
 
 def media_query(*, start: datetime | None, end: datetime | None, key: str | None) -> dict[str, str]:
@@ -32,7 +32,7 @@ def parse_descriptions(value: object) -> DescriptionPage:
         raise UnexpectedAnswer("Blink answered without a list of described clips. Try again later.")
     return DescriptionPage(
         descriptions=tuple(
-            Description(clip_id=number, text=_words(raw), labels=_labels(raw.get("cv_detection")))
+            Description(clip_id=number, text=_words(raw), labels=labels(raw.get("cv_detection")))
             for raw in found
             if isinstance(raw, Mapping) and (number := integer(raw.get("id"))) is not None
         ),
@@ -46,8 +46,3 @@ def _words(raw: Json) -> str | None:
     if not isinstance(said, Mapping):
         return None
     return text_of(said, "full_description") or text_of(said, "short_description") or None
-
-
-def _labels(value: object) -> tuple[str, ...]:
-    labels = value if isinstance(value, list) else []
-    return tuple(label for label in labels if isinstance(label, str) and 0 < len(label) <= 100)

@@ -15,7 +15,7 @@ from typing import Any
 from ..errors import UnexpectedAnswer
 from ..model import Json, MediaItem, MediaPage
 from .answers import as_object
-from .values import MAX_TEXT, Unreadable, flag, integer, moment, text_size
+from .values import MAX_TEXT, Unreadable, flag, integer, labels, moment, text_size
 
 
 def changed_query(*, since: datetime, page: int) -> dict[str, str]:
@@ -71,6 +71,7 @@ def parse_item(entry: object) -> MediaItem:
     media = fields.text("media")
     if not (media or deleted or partial):
         fields.problems.append("no media path")
+    metadata = fields.object("metadata")
     return MediaItem(
         key=key,
         id=number,
@@ -89,8 +90,9 @@ def parse_item(entry: object) -> MediaItem:
         time_zone=fields.text("time_zone"),
         media=media or None,
         thumbnail=fields.text("thumbnail") or None,
-        metadata=fields.object("metadata"),
+        metadata=metadata,
         raw=raw,
+        labels=None if metadata is None else labels(metadata.get("cv_detection")),
         problems=tuple(fields.problems),
     )
 

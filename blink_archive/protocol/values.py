@@ -50,6 +50,13 @@ def is_header_safe(value: object) -> TypeGuard[str]:
     return isinstance(value, str) and value != "" and value.isascii() and value.isprintable()
 
 
+def labels(value: object) -> tuple[str, ...] | None:
+    """The labels of a ``cv_detection`` (protocol.md 6), sorted; None for what is no list."""
+    if not isinstance(value, list):
+        return None
+    return tuple(sorted({label for label in value if isinstance(label, str) and 0 < len(label) <= 100}))
+
+
 def text_size(text: str) -> int:
     """Bytes of ``text`` in UTF-8, with or without lone surrogates."""
     return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
