@@ -1,4 +1,4 @@
--- The catalog of a blink-archive, format 1.
+-- The catalog of a blink-archive, format 2.
 --
 -- Times are UTC text of one fixed width, 2026-11-23T19:52:07.000000Z, so that they sort as text.
 -- Paths are relative to the archive's root, with "/". Booleans are 0 and 1.
@@ -6,9 +6,11 @@
 -- A row has facts, not a state: what a clip "is" follows from them, in clips_view.status.
 
 CREATE TABLE accounts (
-  id               INTEGER PRIMARY KEY,          -- Blink's account id
-  auto_delete_days INTEGER,                      -- Blink deletes cloud clips after so many days
-  seen_at          TEXT
+  id                 INTEGER PRIMARY KEY,        -- Blink's account id
+  auto_delete_days   INTEGER,                    -- Blink deletes cloud clips after so many days
+  described_to       INTEGER NOT NULL DEFAULT 0, -- clips.id up to which descriptions were asked for
+  no_descriptions_at TEXT,                       -- Blink last answered that the account has none
+  seen_at            TEXT
 ) STRICT;
 
 CREATE TABLE archive (                           -- one row, the same as .blink-archive.json
@@ -99,6 +101,8 @@ CREATE TABLE clips (
   media                  TEXT,                   -- its path at Blink
   thumbnail              TEXT,                   -- its thumbnail's path at Blink
   metadata               TEXT,                   -- JSON
+  description            TEXT,                   -- in the words of Blink's models
+  labels                 TEXT,                   -- JSON list of what they detected, sorted; NULL: unsaid
   raw                    TEXT NOT NULL,          -- import: {"file": where it came from}
   problem                TEXT,                   -- what the listing, or an imported file's name, lacked
   first_seen_at          TEXT NOT NULL,
@@ -150,6 +154,32 @@ CREATE INDEX clips_thumbnail_queue ON clips (created_at, id)
   WHERE sha256 IS NOT NULL AND thumbnail IS NOT NULL AND thumbnail_sha256 IS NULL
     AND thumbnail_missing_at IS NULL AND remote_deleted_at IS NULL AND local_removed_at IS NULL;
 
+-- The words to search for. It holds only the index: the text is that of clips.
+CREATE VIRTUAL TABLE clips_fts USING fts5 (
+  camera_name, network_name, description, labels,
+  content="clips", content_rowid="id", tokenize="unicode61 remove_diacritics 2"
+);
+
+CREATE TRIGGER clips_fts_insert AFTER INSERT ON clips BEGIN
+  INSERT INTO clips_fts (rowid, camera_name, network_name, description, labels)
+  VALUES (new.id, new.camera_name, new.network_name, new.description, new.labels);
+END;
+
+CREATE TRIGGER clips_fts_update AFTER UPDATE OF camera_name, network_name, description, labels ON clips
+WHEN (old.camera_name, old.network_name, old.description, old.labels)
+  IS NOT (new.camera_name, new.network_name, new.description, new.labels)
+BEGIN
+  INSERT INTO clips_fts (clips_fts, rowid, camera_name, network_name, description, labels)
+  VALUES ('delete', old.id, old.camera_name, old.network_name, old.description, old.labels);
+  INSERT INTO clips_fts (rowid, camera_name, network_name, description, labels)
+  VALUES (new.id, new.camera_name, new.network_name, new.description, new.labels);
+END;
+
+CREATE TRIGGER clips_fts_delete AFTER DELETE ON clips BEGIN
+  INSERT INTO clips_fts (clips_fts, rowid, camera_name, network_name, description, labels)
+  VALUES ('delete', old.id, old.camera_name, old.network_name, old.description, old.labels);
+END;
+
 CREATE TABLE events (                            -- what the program did that matters later
   id      INTEGER PRIMARY KEY,
   at      TEXT NOT NULL,
@@ -180,6 +210,8 @@ SELECT
   coalesce(clips.camera_name, cameras.name) AS camera,
   cameras.name AS camera_now,
   clips.source,
+  clips.labels,
+  clips.description,
   CASE
     WHEN clips.sha256 IS NOT NULL THEN 'archived'
     WHEN clips.gone_at IS NOT NULL THEN 'gone'

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -208,6 +209,13 @@ class World:
         process = self.start(*arguments, **environment)
         out, err = process.communicate(timeout=60)
         return subprocess.CompletedProcess(arguments, process.returncode, out, err)
+
+
+def is_sound(catalog: Path) -> bool:
+    """Whether SQLite finds the file and its indexes whole. On a connection that could write: on others,
+    SQLite 3.44 and 3.45 cannot look into an FTS5 index, and say so as if it were a finding."""
+    with closing(sqlite3.connect(catalog)) as connection:
+        return connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
 
 
 def clips_fetched(world: World) -> Sequence[str]:

@@ -21,9 +21,10 @@ import sqlite_utils
 
 from ..errors import ArchiveError, CatalogMissing, NewerFormat, StorageError
 from ..model import from_utc_text, utc_text
+from .layout import MARKER
 from .store import storage_errors
 
-FORMAT = 1
+FORMAT = 2
 APPLICATION_ID = 0x424C4B41  # "BLKA", shown by `file catalog.db`
 WRITER_WAITS = 60.0  # seconds, for another writer's short transaction
 READER_WAITS = 10.0
@@ -71,6 +72,11 @@ def catalog_errors(path: Path | str) -> Iterator[None]:
                 raise ArchiveError(
                     f"The catalog {path} stayed locked by another program. Close what has it open for "
                     "writing and run it again."
+                ) from error
+            case sqlite3.SQLITE_ERROR if "no such module" in str(error):
+                raise ArchiveError(
+                    f"The SQLite of this Python has no full-text search (FTS5), which the catalog {path} "
+                    "needs. Use a Python from python.org or from your system."
                 ) from error
             case _:
                 raise
@@ -238,6 +244,13 @@ class Catalog:
             raise NewerFormat(
                 f"The catalog {self.path} has format {found}; this version knows up to {FORMAT}. "
                 "Update blink-archive; nothing was changed."
+            )
+        if found < FORMAT:
+            raise ArchiveError(
+                f"The catalog {self.path} has format {found}, from before the first release; this version "
+                f"reads format {FORMAT} alone. Start an archive in another folder (--archive), or move this "
+                f"catalog and {MARKER} out of the folder and run `blink-archive sync --init` in it. Both "
+                "fetch what Blink still has; no file of the folder is changed."
             )
 
     def _set_pragmas(self) -> None:

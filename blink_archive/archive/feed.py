@@ -174,6 +174,11 @@ def count_listed(catalog: Catalog, clip_id: int) -> None:
     )
 
 
+def labels_json(labels: Sequence[str]) -> str:
+    """Labels as the column of that name has them."""
+    return storable(json.dumps(labels, ensure_ascii=False))
+
+
 def mark_dirty(catalog: Catalog, local_day: str) -> None:
     """The day's ``clips.json`` and ``SHA256SUMS`` have to be written anew; in the caller's transaction."""
     catalog.db.execute("INSERT OR IGNORE INTO dirty_days VALUES (?)", (local_day,))
@@ -244,6 +249,7 @@ def _metadata(item: MediaItem, *, now: datetime) -> dict[str, Any]:
         "media": _text(item.media),
         "thumbnail": _text(item.thumbnail),
         "metadata": None if item.metadata is None else json_text(item.metadata),
+        "labels": None if item.labels is None else labels_json(item.labels),
         "raw": json_text(item.raw),
         "listed_at": utc_text(now),
         "next_try_at": utc_text(now + PARTIAL_WAIT) if item.partial else None,
@@ -255,6 +261,8 @@ def _renew(catalog: Catalog, row: dict[str, Any], item: MediaItem, *, now: datet
     renewed = _metadata(item, now=now) | {"gone_at": None, "gone_reason": None, "remote_deleted_at": None}
     if bool(row["partial"]) == item.partial:
         del renewed["next_try_at"]  # the ten minutes count from its first sighting as partial
+    if item.labels is None:
+        del renewed["labels"]  # the newer listing may have said them
     if not item.problems and not row["media"]:
         renewed["problem"] = None
     update_row(catalog, row, renewed)

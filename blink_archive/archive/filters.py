@@ -23,6 +23,7 @@ _FIRST_ZONE, _LAST_ZONE = timezone(timedelta(hours=14)), timezone(timedelta(hour
 # Two dates that share no part, the day of the week included; no month is too short for their days.
 _FILLINGS = (datetime(2000, 1, 1, 0), datetime(2001, 2, 2, 1))  # noqa: DTZ001 - nor has the text a zone
 _ISO_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+_TERM = re.compile(r'"([^"]*)(?:"(\*?)|$)|([^\s"]+)')
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +31,8 @@ class Filter:
     """What a command was asked to look at; an empty one matches every clip.
 
     ``since`` and ``until`` include the moment that they name. ``cameras`` and ``networks`` are names
-    or Blink's ids, ``sources`` triggers (``pir``, …); within each, any matches. Raises `UsageError` for
-    a ``since`` that is later than ``until``, wherever the cameras are.
+    or Blink's ids, ``sources`` triggers (``pir``, …); within each, any matches; ``text`` is for
+    `search_terms`. Raises `UsageError` for a ``since`` later than ``until``, wherever the cameras are.
     """
 
     since: Moment | None = None
@@ -39,6 +40,7 @@ class Filter:
     cameras: tuple[str, ...] = ()
     networks: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
+    text: str | None = None
 
     def __post_init__(self) -> None:
         if self.since is None or self.until is None:
@@ -84,6 +86,24 @@ def _parse(text: str, *, today: date) -> tuple[datetime, bool]:
     return one, has_time
 
 
+def search_terms(text: str) -> str:
+    """``text`` in FTS5's words: each of its words and "phrases" has to occur, ``word*`` as a beginning.
+
+    All else that FTS5 knows is quoted away, so that no text is an error in its syntax. `UsageError` for a
+    text without any word in it.
+    """
+    terms = []
+    for phrase, star, word in _TERM.findall(storable(text).replace("\0", " ")):
+        said = phrase or word.rstrip("*")
+        if any(c.isalnum() for c in said):
+            terms.append(f'"{said}"' + ("*" if star or word.endswith("*") else ""))
+    if not terms:
+        raise UsageError(
+            f"{text!r} holds no word to search for. Write words, or the beginning of one: park*."
+        )
+    return " ".join(terms)
+
+
 def where(catalog: Catalog, wanted: Filter) -> tuple[str, dict[str, Any]]:
     """The filter as an SQL condition on ``clips``, with its parameters.
 
@@ -108,6 +128,9 @@ def where(catalog: Catalog, wanted: Filter) -> tuple[str, dict[str, Any]]:
     if wanted.sources:
         sources = [storable(source.lower()) for source in wanted.sources]
         conditions.append(f"lower(clips.source) IN ({_marks('source', sources, parameters)})")
+    if wanted.text is not None:
+        conditions.append("clips.id IN (SELECT rowid FROM clips_fts WHERE clips_fts MATCH :text)")
+        parameters["text"] = search_terms(wanted.text)
     return " AND ".join(conditions) or "1", parameters
 
 

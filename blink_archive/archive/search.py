@@ -15,8 +15,8 @@ from .filters import Filter, where
 
 # Of `list_clips`, each a column of clips_view.
 COLUMNS = (
-    "clip", "recorded", "network", "camera", "source", "status", "reason", "duration", "bytes", "path",
-    "thumbnail", "sha256",
+    "clip", "recorded", "network", "camera", "source", "labels", "status", "reason", "duration", "bytes",
+    "path", "thumbnail", "sha256", "description",
 )  # fmt: skip
 _STEPS_BETWEEN_SIGNALS = 100_000  # of SQLite's virtual machine: a few milliseconds
 # Pragmas that only tell; with an argument, most would change something.
@@ -36,6 +36,7 @@ _SILENT_PRAGMAS = {
     "user_version",
     "application_id",
     "schema_version",
+    "data_version",  # which FTS5 asks for
     "page_count",
     "page_size",
     "freelist_count",
@@ -46,7 +47,9 @@ _SILENT_PRAGMAS = {
     "function_list",
     "collation_list",
 }
-_TABLE_FUNCTIONS = ("json_each", "json_tree", *(f"pragma_{name}" for name in sorted(_TELLING_PRAGMAS)))
+_VIRTUAL_TABLES = (
+    "clips_fts", "json_each", "json_tree", *(f"pragma_{name}" for name in sorted(_TELLING_PRAGMAS))
+)  # fmt: skip
 
 
 def list_clips(catalog: Catalog, wanted: Filter, *, limit: int | None = None) -> list[tuple[Any, ...]]:
@@ -57,7 +60,7 @@ def list_clips(catalog: Catalog, wanted: Filter, *, limit: int | None = None) ->
     same: dict[str | None, str | None] = {}  # network to reason repeat: each text is in memory once
     with catalog_errors(catalog.path):
         rows = [
-            (*row[:2], *(same.setdefault(text, text) for text in row[2:7]), *row[7:])
+            (*row[:2], *(same.setdefault(text, text) for text in row[2:8]), *row[8:])
             for row in catalog.db.execute(
                 f"SELECT {columns} FROM clips JOIN clips_view USING (id) "
                 f"WHERE {condition} ORDER BY clips.created_at {order}",
@@ -94,6 +97,8 @@ def describe_clip(catalog: Catalog, name: str) -> dict[str, Any]:
     for event in events:
         event["detail"] = json.loads(event["detail"]) if event["detail"] else None
     facts = {name: value for name, value in clip.items() if value is not None and name not in ("id", "raw")}
+    if "labels" in facts:
+        facts["labels"] = json.loads(facts["labels"])
     return {**view, **facts, "item": json.loads(clip["raw"]), "events": events}
 
 
@@ -125,8 +130,8 @@ def status(catalog: Catalog) -> dict[str, Any]:
 
 def read_only(catalog: Catalog) -> None:
     """From now on this connection answers questions and does nothing else, whatever it is asked."""
-    for function in _TABLE_FUNCTIONS:  # their first use declares a table, which is refused from here on
-        catalog.db.execute(f"EXPLAIN SELECT * FROM {function}")
+    for table in _VIRTUAL_TABLES:  # their first use declares a table, which is refused from here on
+        catalog.db.execute(f"EXPLAIN SELECT * FROM {table}")
     catalog.db.conn.set_authorizer(_authorize)
 
 

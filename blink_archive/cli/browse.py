@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -26,6 +27,12 @@ from .output import (
 @command("ls")
 @filter_options
 @click.option(
+    "--text",
+    metavar="WORDS",
+    help='Clips whose camera, network, description or labels hold all of these words; "in quotes": a phrase; '
+    "park*: what begins so.",
+)
+@click.option(
     "--limit",
     type=click.IntRange(min=1),
     metavar="N",
@@ -34,35 +41,42 @@ from .output import (
     show_envvar=True,
     help="Only the newest N.",
 )
-def ls_command(given: Globals, /, *, limit: int | None, **filters: Any) -> None:
+def ls_command(given: Globals, /, *, text: str | None, limit: int | None, **filters: Any) -> None:
     """List clips, oldest first: the archived, and those that wait, were lost or deleted."""
     from ..archive.search import COLUMNS, list_clips
 
-    wanted = make_filter(**filters, now=now())
+    wanted = make_filter(**filters, text=text, now=now())
     catalog = given.read_catalog()
     try:
         clips = list_clips(catalog, wanted, limit=limit)
     finally:
         catalog.close()
     if given.json:
-        print_json_list(dict(zip(COLUMNS, clip, strict=True)) for clip in clips)
+        fields = (dict(zip(COLUMNS, clip, strict=True)) for clip in clips)
+        print_json_list(each | {"labels": _labels(each["labels"])} for each in fields)
     else:
-        columns = ("clip", "recorded", "camera", "source", "seconds", "size", "status", "path")
+        columns = ("clip", "recorded", "camera", "source", "labels", "seconds", "size", "status", "path")
         print_table(columns, clips, cells=_cells)
 
 
 def _cells(clip: Sequence[Any]) -> Sequence[Any]:
-    name, recorded, _, camera, source, status, reason, duration, length, path, *_ = clip
+    name, recorded, _, camera, source, labels, status, reason, duration, length, path, *_ = clip
     return (
         name,
         recorded,
         camera,
         source,
+        ", ".join(_labels(labels) or ()),
         "" if duration is None else f"{duration:.0f}",
         "" if length is None else size(length),
         f"{status} ({reason})" if reason else status,
         path,
     )
+
+
+def _labels(text: str | None) -> list[str] | None:
+    """The labels of a clip's column; None where nothing is known."""
+    return None if text is None else list(json.loads(text))
 
 
 @command("show")
@@ -82,7 +96,8 @@ def show_command(given: Globals, *, clip: str) -> None:
     events, item = found.pop("events"), found.pop("item")
     for name, value in found.items():
         if value is not None:
-            click.echo(f"{name:22} {printable(str(value))}")
+            words = ", ".join(value) or "none" if isinstance(value, list) else str(value)
+            click.echo(f"{name:22} {printable(words)}")
     for event in events:
         click.echo(f"{'event':22} {local(event['at'])} {event['kind']}")
     if found["origin"] == "import":
@@ -186,7 +201,9 @@ def _last_run(run: dict[str, Any] | None, *, running: bool) -> str:
 def query_command(given: Globals, *, sql: str, form: str) -> None:
     """Ask the catalog in SQL. It can only read.
 
-    Tables and columns: schema.sql; start with the views clips_view, daily and missing.
+    Tables and columns: schema.sql; start with the views clips_view, daily and missing. For words, ask
+    clips_fts: SELECT path FROM clips JOIN clips_fts ON clips_fts.rowid = clips.id WHERE clips_fts MATCH
+    'person'
     """
     from ..archive.search import ask
 

@@ -272,7 +272,7 @@ def _log_file(path: Path) -> logging.Handler:
 
 
 def filter_options(function: F) -> F:
-    """``--since`` and its kin: the command gets the five arguments of `make_filter` that are not ``now``."""
+    """``--since`` and its kin: the command gets the five arguments of `make_filter` that are of them."""
     for names, settings in reversed(
         (
             (
@@ -324,10 +324,11 @@ def make_filter(
     camera: tuple[str, ...],
     network: tuple[str, ...],
     source: tuple[str, ...],
+    text: str | None = None,
     now: datetime,
 ) -> Filter:
-    """The `Filter` of what `filter_options` took; `UsageError` for a date that is none, or a span of them
-    that is."""
+    """The `Filter` of what `filter_options` took, and of ``text``; `UsageError` for a date that is none, or a
+    span of them that is."""
     from ..archive.filters import Filter, parse_moment
 
     return Filter(
@@ -336,6 +337,7 @@ def make_filter(
         cameras=camera,
         networks=network,
         sources=source,
+        text=text,
     )
 
 

@@ -79,6 +79,12 @@ def init_command(given: Globals) -> None:
     metavar="RATE",
     help="Fetch no faster than this: 2MB/s.",
 )
+@click.option(
+    "--describe/--no-describe",
+    default=True,
+    show_default=True,
+    help="Ask for the descriptions and labels of Blink's models, too, where the account has them.",
+)
 @click.option("--dry-run", is_flag=True, help="Fetch and record nothing; tell what there is to do.")
 def sync_command(
     given: Globals,
@@ -90,6 +96,7 @@ def sync_command(
     limit: int | None,
     workers: int,
     max_rate: float | None,
+    describe: bool,
     dry_run: bool,
     **filters: Any,
 ) -> None:
@@ -107,6 +114,7 @@ def sync_command(
         limit=limit,
         workers=workers,
         max_rate=max_rate,
+        describe=describe,
     )
     if dry_run:
         _dry_run(given, options)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol, TypeVar
 
-from ..model import Homescreen, Manifest, MediaPage, SyncModule
+from ..model import DescriptionPage, Homescreen, Manifest, MediaPage, SyncModule
 
 T = TypeVar("T")
 
@@ -63,6 +63,7 @@ class Blink(Media, Protocol):
 
     async def homescreen(self) -> Homescreen: ...
     async def media_changed(self, *, since: datetime, page: int) -> MediaPage: ...
+    async def descriptions(self, *, start: datetime, end: datetime, key: str | None) -> DescriptionPage: ...
     @property
     def local_storage(self) -> LocalStorage: ...
 

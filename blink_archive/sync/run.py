@@ -1,4 +1,4 @@
-"""One sync, from the lock to the exit code: discover, fetch, the day's files, and the account."""
+"""One sync, from the lock to the exit code: discover, fetch, the day's files, descriptions, the account."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ from ..errors import (
     UsageError,
 )
 from ..model import Homescreen, utc_text
+from .describe import describe
 from .discover import Walk, discover, full_walk_is_due
 from .fetch import Fetch, Fetched
 from .ports import Aside, Blink, Media, Progress, Time
@@ -42,7 +43,7 @@ PRECEDENCE = (130, 8, 7, 4, 5, 3, 1)
 @dataclass(frozen=True, slots=True)
 class Options:
     """What a sync was asked for. ``origins``: from where it fetches. ``limit`` is in clips, ``max_rate`` in
-    bytes a second."""
+    bytes a second. ``describe``: whether it asks for the cloud's descriptions, too."""
 
     origins: frozenset[str] = frozenset({"cloud", "usb"})
     full: bool = False
@@ -50,6 +51,7 @@ class Options:
     limit: int | None = None
     workers: int = 6
     max_rate: float | None = None
+    describe: bool = True
 
 
 @dataclass(slots=True)
@@ -163,6 +165,7 @@ class _Run:
             except (SignInError, BlinkError, UsageError) as error:
                 self._stop(error)
             await self._settle()
+            await self._describe()
         except asyncio.CancelledError:
             self._stop(
                 Interrupted("Interrupted; what was complete is kept, the next sync goes on from here.")
@@ -220,6 +223,18 @@ class _Run:
             finish_recordings, self.catalog, self.store, run=self.summary.run, now=self.time.now()
         )
         await self.aside(finish)
+        await self._write_days()
+
+    async def _describe(self) -> None:
+        """The descriptions, when all else is safe; where Blink gave trouble, not in this run."""
+        options = self.options
+        if not options.describe or "cloud" not in options.origins or self.summary.stopped or self.walk.error:
+            return
+        if warning := await describe(self.catalog, self.blink, aside=self.aside, time=self.time):
+            self.summary.warnings.append(warning)
+        await self._write_days()
+
+    async def _write_days(self) -> None:
         while await self.aside(lambda: write_dirty_days(self.catalog, self.store)):
             pass
 

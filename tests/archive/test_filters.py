@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -10,8 +11,10 @@ from hypothesis import strategies as st
 
 from blink_archive.archive import feed
 from blink_archive.archive.catalog import Catalog
-from blink_archive.archive.filters import Filter, Moment, parse_moment, where
+from blink_archive.archive.descriptions import record_descriptions
+from blink_archive.archive.filters import Filter, Moment, parse_moment, search_terms, where
 from blink_archive.errors import UsageError
+from blink_archive.model import Description
 
 from .helpers import NOW, list_items, make_home, make_item
 
@@ -225,3 +228,126 @@ def test_hostile_name_is_only_a_name(catalog: Catalog, name: str) -> None:
     list_items(catalog, make_item(1, device_id=None, device_name=name), make_item(2))
     stored = catalog.value("SELECT camera_name FROM clips WHERE origin_key = '1'")
     assert matching(catalog, Filter(cameras=(stored,))) == ["1"]
+
+
+@pytest.mark.parametrize(
+    ("text", "terms"),
+    [
+        ("person", '"person"'),
+        ("  person   parcel ", '"person" "parcel"'),
+        ('"front door"', '"front door"'),
+        ('"front door', '"front door"'),
+        ("park*", '"park"*'),
+        ("park***", '"park"*'),
+        ('"front do"*', '"front do"*'),
+        ('"front do" *', '"front do"'),
+        ('a"b c"d', '"a" "b c" "d"'),
+        ("front-door", '"front-door"'),
+        ("NOT this OR that", '"NOT" "this" "OR" "that"'),
+        ("labels:person", '"labels:person"'),
+        ("^x (y) {z} + NEAR(a b, 2)", '"^x" "(y)" "{z}" "NEAR(a" "b," "2)"'),
+        ("a & b", '"a" "b"'),
+        ("wal*k", '"wal*k"'),
+        ("a\0b", '"a" "b"'),
+        ("Tür حديقة 人", '"Tür" "حديقة" "人"'),
+    ],
+)
+def test_what_is_searched_for(text: str, terms: str) -> None:
+    """Words, phrases and beginnings are kept; all else that FTS5 would read as its own is quoted or dropped."""
+    assert search_terms(text) == terms
+
+
+@pytest.mark.parametrize("text", ["", " ", '"', '""', "*", "- * ()", "\0", '"*"*', "🦊"])
+def test_a_text_without_a_word(catalog: Catalog, text: str) -> None:
+    """It is a usage error, and not a list of all clips or of none."""
+    with pytest.raises(UsageError, match="no word"):
+        where(catalog, Filter(text=text))
+
+
+@pytest.mark.parametrize(
+    ("text", "clips"),
+    [
+        ("person", ["1", "3"]),
+        ("PERSON parcel", ["1"]),
+        ("parcel person", ["1"]),
+        ('"person leaves"', ["1"]),
+        ('"leaves person"', []),
+        ("perso", []),
+        ("perso*", ["1", "3"]),
+        ('"person lea"*', ["1"]),
+        ("person front", ["1"]),
+        ("front", ["1", "2"]),
+        ("haustur", ["3"]),
+        ("person OR vehicle", []),
+    ],
+)
+def test_words_of_clips(catalog: Catalog, text: str, clips: list[str]) -> None:
+    """All words have to be there, wherever each stands; a phrase in its order; a star means a beginning."""
+    list_items(
+        catalog,
+        make_item(1, device_name="Front door"),
+        make_item(2, device_name="Front door", labels=("vehicle",)),
+        make_item(3, device_name="Haustür", labels=("person",)),
+    )
+    record_descriptions(catalog, [Description(1, "A person leaves a parcel.", None)])
+    assert matching(catalog, Filter(text=text)) == clips
+
+
+def test_words_narrow_what_the_other_filters_leave(catalog: Catalog) -> None:
+    """A clip has to match the words and everything else."""
+    list_items(
+        catalog,
+        make_item(1, labels=("person",), device_name="Gate", source="pir"),
+        make_item(2, labels=("person",), device_name="Gate", source="liveview"),
+        make_item(3, labels=(), device_name="Gate", source="pir"),
+    )
+    assert matching(catalog, Filter(text="person", sources=("pir",))) == ["1"]
+    assert matching(catalog, Filter(text="gate", since=NOW)) == []
+
+
+HOSTILE = st.text(
+    st.sampled_from("ab \"*'()-+^:{}\\,\0\n\ud800é☃人ORNEAT") | st.characters(), max_size=40
+) | st.lists(st.sampled_from(['"', "*", "AND", "OR", "NOT", "NEAR(", "a", "(", ")", "^", ":", "-"])).map(
+    " ".join
+)
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[Catalog]:
+    """A catalog for many questions."""
+    catalog = Catalog.scratch(account_id=1, now=NOW)
+    feed.start_account(catalog)
+    list_items(catalog, make_item(1, labels=("person",)))
+    yield catalog
+    catalog.close()
+
+
+@given(HOSTILE)
+def test_no_text_is_an_error_of_sqlites(shared: Catalog, text: str) -> None:
+    """Whatever is typed is an answer, or a usage error in words."""
+    with suppress(UsageError):
+        assert matching(shared, Filter(text=text)) in ([], ["1"])
+
+
+@given(
+    st.lists(st.text("abé1", min_size=1, max_size=4), min_size=1, max_size=6),
+    st.lists(st.text("abé1", min_size=1, max_size=4), min_size=1, max_size=3),
+)
+def test_a_clip_is_found_by_its_words_and_by_no_others(words: list[str], asked: list[str]) -> None:
+    """Found is, what holds each word that is asked for; and by a beginning, what holds one that begins so."""
+    catalog = Catalog.scratch(account_id=1, now=NOW)
+    feed.start_account(catalog)
+    list_items(catalog, make_item(1, device_name=" ".join(words), network_name=None))
+    plain, wanted = ([word.replace("é", "e") for word in each] for each in (words, asked))
+    by_word = bool(matching(catalog, Filter(text=" ".join(asked))))
+    by_beginning = bool(matching(catalog, Filter(text=" ".join(f"{word}*" for word in asked))))
+    catalog.close()
+    assert by_word == all(word in plain for word in wanted)
+    assert by_beginning == all(any(word.startswith(each) for word in plain) for each in wanted)
+
+
+def test_very_many_words(catalog: Catalog) -> None:
+    """Thousands of words are searched for as a few are."""
+    list_items(catalog, make_item(1, labels=("person",)))
+    assert matching(catalog, Filter(text="person " * 5000)) == ["1"]
+    assert matching(catalog, Filter(text="person* " * 5000 + "x")) == []

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from blink_archive.archive import search
-from blink_archive.archive.catalog import Catalog
+from blink_archive.archive import feed, search
+from blink_archive.archive.catalog import FORMAT, Catalog
+from blink_archive.archive.descriptions import record_descriptions
 from blink_archive.archive.filters import Filter
-from blink_archive.archive.folder import Archive
+from blink_archive.archive.folder import Archive, create_archive
 from blink_archive.errors import UsageError
+from blink_archive.model import Description
 
 from .helpers import ACCOUNT, NOW, archive_clip, clip_row, list_items, make_item
 
@@ -69,6 +71,19 @@ FORBIDDEN = [
     "SELECT readfile('/etc/passwd')",
     "EXPLAIN DELETE FROM clips",
     "SELECT 1; DELETE FROM clips",
+    "INSERT INTO clips_fts (clips_fts) VALUES ('rebuild')",
+    "INSERT INTO clips_fts (clips_fts) VALUES ('delete-all')",
+    "INSERT INTO clips_fts (clips_fts) VALUES ('integrity-check')",
+    "INSERT INTO clips_fts (clips_fts, rank) VALUES ('pgsz', 64)",
+    "INSERT INTO clips_fts (rowid, labels) VALUES (7, 'x')",
+    "UPDATE clips_fts SET labels = 'x'",
+    "DELETE FROM clips_fts",
+    "DELETE FROM clips_fts_data",
+    "DROP TABLE clips_fts",
+    "CREATE VIRTUAL TABLE words USING fts5vocab (clips_fts, row)",
+    "PRAGMA data_version = 9",
+    "SELECT * FROM clips_fts WHERE clips_fts MATCH '\"'",
+    "SELECT * FROM clips_fts WHERE clips_fts MATCH 'x:y'",
     ".shell true",
     "",
     "-- nothing",
@@ -96,17 +111,39 @@ ALLOWED = [
     ("SELECT 1 UNION SELECT 2 EXCEPT SELECT 1", [(2,)]),
     ("VALUES (1), (2)", [(1,), (2,)]),
     ("  select 1 ; -- done", [(1,)]),
-    ("PRAGMA user_version", [(1,)]),
-    ("PRAGMA integrity_check", [("ok",)]),
+    ("PRAGMA user_version", [(FORMAT,)]),
+    ("PRAGMA integrity_check(clips)", [("ok",)]),
     ("SELECT name FROM pragma_table_info('dirty_days')", [("local_day",)]),
     ("SELECT count(*) > 0 FROM sqlite_schema", [(1,)]),
+    ("SELECT rowid FROM clips_fts WHERE clips_fts MATCH 'person'", [(1,)]),
+    (
+        "SELECT rowid FROM clips_fts WHERE clips_fts MATCH 'par* OR labels:vehicle' ORDER BY rowid",
+        [(1,), (2,)],
+    ),
+    ("SELECT rowid FROM clips_fts('front door') ORDER BY rank", [(2,), (1,)]),
+    (
+        "SELECT bm25(clips_fts) < 0, highlight(clips_fts, 2, '[', ']') FROM clips_fts('parcel')",
+        [(1, "A person leaves a [parcel].")],
+    ),
+    ("SELECT snippet(clips_fts, 2, '<', '>', '…', 2) FROM clips_fts('person')", [("A <person>…",)]),
+    ("SELECT description FROM clips_fts WHERE rowid = 1", [("A person leaves a parcel.",)]),
+    (
+        "SELECT clip FROM clips_view JOIN clips_fts ON clips_fts.rowid = id WHERE clips_fts MATCH 'vehicle'",
+        [("2",)],
+    ),
+    (
+        "SELECT labels, description FROM clips_view ORDER BY id",
+        [(None, "A person leaves a parcel."), ('["vehicle"]', None)],
+    ),
+    ("SELECT count(*) > 0 FROM clips_fts_data", [(1,)]),
 ]
 
 
 @pytest.fixture
 def reader(archive: Archive, catalog: Catalog) -> Catalog:
     """A reader of a catalog with one archived clip and one that waits."""
-    list_items(catalog, make_item(1, raw={"id": 1}), make_item(2, raw={"id": 2}))
+    list_items(catalog, make_item(1, raw={"id": 1}), make_item(2, raw={"id": 2}, labels=("vehicle",)))
+    record_descriptions(catalog, [Description(1, "A person leaves a parcel.", None)])
     archive_clip(catalog, "1")
     return archive.open_catalog()
 
@@ -134,6 +171,23 @@ def test_statement_that_does_not_only_ask_is_refused(
 def test_question_is_answered(reader: Catalog, sql: str, rows: list[tuple[object, ...]]) -> None:
     """Selections, recursion, JSON, windows, views and telling pragmas are answered."""
     assert search.ask(reader, sql)[1] == rows
+    reader.close()
+
+
+def test_words_are_found_on_a_read_only_disk(locked_down: Path) -> None:
+    """Where nothing can be written, also not beside the catalog, the index is read all the same."""
+    archive, _ = create_archive(
+        locked_down, locked_down / "catalog.db", account_id=ACCOUNT, uuid="u", now=NOW
+    )
+    catalog = archive.open_catalog(write=True)
+    feed.start_account(catalog)
+    list_items(catalog, make_item(1, labels=("person",)), make_item(2))
+    catalog.close()
+    archive.catalog_path.chmod(0o444)
+    locked_down.chmod(0o555)
+    reader = archive.open_catalog()
+    assert [row[0] for row in search.list_clips(reader, Filter(text="pers*"))] == ["1"]
+    assert search.ask(reader, "SELECT rowid FROM clips_fts WHERE clips_fts MATCH 'person'")[1] == [(1,)]
     reader.close()
 
 
@@ -184,7 +238,9 @@ def test_describe_clip(catalog: Catalog) -> None:
     """A clip whole: its status in words, its facts, Blink's entry, and its events."""
     list_items(catalog, make_item(1, raw={"id": 1, "odd": "\ud800"}))
     archive_clip(catalog, "1")
+    record_descriptions(catalog, [Description(1, "A person.", ("animal", "person"))])
     told = search.describe_clip(catalog, "1")
+    assert (told["description"], told["labels"]) == ("A person.", ["animal", "person"])
     assert told["status"] == "archived"
     assert told["item"] == {"id": 1, "odd": "\ud800"}
     assert [event["kind"] for event in told["events"]] == ["archived"]

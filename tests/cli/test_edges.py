@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
+from blink_archive.archive.catalog import FORMAT
 from blink_archive.archive.folder import create_archive
 
 from ..conftest import MakeWorld
@@ -59,3 +62,26 @@ def test_a_copy_that_is_whole_dates_no_clip(make_world: MakeWorld, tmp_path: Pat
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["checked"] == 4
     assert never_verified(world)
+
+
+def test_what_the_refusal_of_an_old_catalog_advises_works(archived: World, tmp_path: Path) -> None:
+    """A catalog of format 1 is exit 1 for each command, and untouched. With it and the marker out of the way
+    `sync --init` takes up the folder: no file is changed, and all is archived again; so it is elsewhere."""
+    with closing(sqlite3.connect(archived.archive.catalog_path)) as catalog:
+        catalog.execute("PRAGMA user_version = 1")
+    marker = archived.root / ".blink-archive.json"
+    marker.write_text(marker.read_text().replace(f'"format": {FORMAT}', '"format": 1'))
+    before = archived.archive.catalog_path.read_bytes()
+    for command in (["ls"], ["sync"], ["sync", "--init"], ["verify"], ["query", "SELECT 1"]):
+        done = archived.run(*command)
+        assert (done.returncode, "has format 1" in done.stderr) == (1, True)
+        assert (marker.name in done.stderr, "sync --init" in done.stderr) == (True, True)
+    assert archived.archive.catalog_path.read_bytes() == before
+    assert archived.run("--archive", str(tmp_path / "new"), "sync", "--init").returncode == 0
+    files = archived.files()
+    for name in (marker.name, "catalog.db"):
+        shutil.move(archived.root / name, tmp_path / name)
+    assert archived.run("sync", "--init").returncode == 0
+    assert archived.files() == files
+    archived.expect_complete()
+    assert archived.run("verify").returncode == 0

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from ..conftest import MakeWorld
-from ..world import World
+from ..world import World, is_sound
 from .conftest import Terminal
 
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc, or mounts a disk")
@@ -351,7 +351,7 @@ def test_killed_at_random_moments_the_next_import_goes_on(archived: World, stick
     assert killed >= 3
     assert archived.run("import", str(stick)).returncode == 0
     expect_whole(archived, stick, 300)
-    assert archived.rows("PRAGMA integrity_check") == [{"integrity_check": "ok"}]
+    assert is_sound(archived.archive.catalog_path)
     assert json.loads(archived.run("import", str(stick), "--json").stdout)["known"] == 300
 
 
@@ -368,7 +368,7 @@ def test_a_full_disk_keeps_what_fits(make_world: MakeWorld, tmp_path: Path, stic
     """Exit 8 with a sentence; what was committed is whole, and with space the rest follows."""
     (tmp_path / "archive").mkdir()
     mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", str(tmp_path / "archive")], check=False
+        ["mount", "-t", "tmpfs", "-o", "size=6300k", "tmpfs", str(tmp_path / "archive")], check=False
     )
     if mounted.returncode:
         pytest.skip("this machine lets nobody mount a disk")
