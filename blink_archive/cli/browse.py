@@ -201,9 +201,11 @@ def _last_run(run: dict[str, Any] | None, *, running: bool) -> str:
 def query_command(given: Globals, *, sql: str, form: str) -> None:
     """Ask the catalog in SQL. It can only read.
 
-    Tables and columns: schema.sql; start with the views clips_view, daily and missing. For words, ask
-    clips_fts: SELECT path FROM clips JOIN clips_fts ON clips_fts.rowid = clips.id WHERE clips_fts MATCH
-    'person'
+    Tables and columns: schema.sql; start with the views clips_view, daily and missing. By words:
+
+    \b
+    SELECT * FROM clips_view
+    WHERE id IN (SELECT rowid FROM clips_fts WHERE clips_fts MATCH 'person')
     """
     from ..archive.search import ask
 
