@@ -1,6 +1,7 @@
 """Describe: what Blink's models say of clips, from the newer listing into the catalog.
 
-An addition: no clip waits for it or is lost with it, and so no trouble with it changes an exit code.
+An addition: no clip waits for it or is lost with it, and so no trouble with it changes an exit code, but for
+Blink's "An app update is required", which concerns all that follows.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from functools import partial
 
 from ..archive import descriptions
 from ..archive.catalog import Catalog
-from ..errors import BlinkError, NotFound, SignInError, Throttled, UnexpectedAnswer
+from ..errors import BlinkError, NotFound, SignInError, Throttled, UnexpectedAnswer, UpdateRequired
 from ..model import DescriptionPage
 from .discover import PAGE_PAUSE
 from .ports import Aside, Blink, Time
@@ -26,8 +27,8 @@ async def describe(catalog: Catalog, blink: Blink, *, aside: Aside, time: Time) 
     """Ask for the descriptions of the clips that may have got one, and record them page by page.
 
     Returns what a person should know, None for nothing: an account that has no descriptions is asked again
-    after a day, and one that is refused them for now with the next sync, both in silence. Raises only what
-    concerns the catalog.
+    after a day, and one that is refused them for now with the next sync, both in silence. Raises
+    UpdateRequired, and what concerns the catalog.
     """
     began = time.now()
     span = await aside(partial(descriptions.undescribed_span, catalog, now=began))
@@ -42,6 +43,8 @@ async def describe(catalog: Catalog, blink: Blink, *, aside: Aside, time: Time) 
         await aside(partial(descriptions.record_absence, catalog, now=began))
     except Throttled as error:
         _LOG.info("no descriptions this time: %s", error)
+    except UpdateRequired:
+        raise
     except (BlinkError, SignInError) as error:
         return (
             f"Not all descriptions of clips could be had: {error} No clip is missing for that; the next sync "

@@ -230,9 +230,11 @@ class _Run:
         options = self.options
         if not options.describe or "cloud" not in options.origins or self.summary.stopped or self.walk.error:
             return
-        if warning := await describe(self.catalog, self.blink, aside=self.aside, time=self.time):
-            self.summary.warnings.append(warning)
-        await self._write_days()
+        try:
+            if warning := await describe(self.catalog, self.blink, aside=self.aside, time=self.time):
+                self.summary.warnings.append(warning)
+        finally:
+            await self._write_days()
 
     async def _write_days(self) -> None:
         while await self.aside(lambda: write_dirty_days(self.catalog, self.store)):

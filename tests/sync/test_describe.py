@@ -242,7 +242,6 @@ def test_a_refusal_is_silent(world: World, status: int) -> None:
         Fault(endpoint="media", kind="status", status=500),
         Fault(endpoint="media", kind="status", status=401),
         Fault(endpoint="media", kind="status", status=400),
-        Fault(endpoint="media", kind="update_required"),
         Fault(endpoint="media", kind="html"),
         Fault(endpoint="media", kind="json", body={"media": 5}),
         Fault(endpoint="media", kind="json", status=409, body={"message": "System is busy", "code": 307}),
@@ -261,6 +260,15 @@ def test_trouble_is_a_warning(world: World, fault: Fault) -> None:
     world.blink.faults.clear()
     assert world.sync().warnings == []
     expect_described(world)
+
+
+def test_an_app_that_is_too_old(world: World) -> None:
+    """Blink's "An app update is required" ends the run with its own exit code here, too: all is archived."""
+    world.blink.faults.add(Fault(endpoint="media", kind="update_required"))
+    summary = world.sync()
+    assert summary.exit_code == 5
+    assert "needs an update" in (summary.stopped or "")
+    world.expect_complete()
 
 
 def test_a_sign_in_that_ends_meanwhile(world: World) -> None:
