@@ -25,7 +25,7 @@ def _switch(cloud: Cloud, call: Call, *, on: bool) -> Answer:
     with cloud.lock:
         program = _program(cloud, call)
         program["status"] = "enabled" if on else "disabled"
-        verb, code = ("enabled", 802) if on else ("disabled", 803)  # 803 is made up
+        verb, code = ("enabled", 802) if on else ("disabled", 803)
         return json_answer({"message": f"Successfully {verb} program {program['id']}", "code": code})
 
 
