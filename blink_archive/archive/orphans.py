@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
+from typing import BinaryIO
 
 from ..errors import BadMedia
 from ..model import utc_text
 from .catalog import Catalog
-from .container import walk_jpeg, walk_mp4
+from .container import Mp4, TransportStream, walk_jpeg, walk_mp4
 from .layout import thumbnail_path
 from .queue import Outcome, Saved, SavedClip, queued, record_outcomes
 from .store import Kept, Store, hash_file, storage_errors
@@ -26,7 +29,8 @@ def adopt_orphans(
     gone = queued(catalog, "gone_at >= :began AND sha256 IS NULL", {"began": utc_text(began)})
     outcomes = []
     for clip in gone:
-        if found := _clip(store, clip.path):
+        if found := named_file(store, clip.path, walk_mp4):
+            found = replace(found, unproven=f"{found.unproven}; {_WHY}" if found.unproven else _WHY)
             picture = _picture(store, thumbnail_path(clip.path))
             outcomes.append(Outcome(clip, saved=found, thumbnail=picture))
     store.sync_folders(outcome.clip.path for outcome in outcomes)
@@ -34,19 +38,21 @@ def adopt_orphans(
     return [(outcome.clip.key, _WHY) for outcome in outcomes]
 
 
-def _clip(store: Store, path: str) -> SavedClip | None:
-    """The clip's file, None where there is none or it is no MP4."""
+def named_file(
+    store: Store, path: str, walk: Callable[[BinaryIO], Mp4 | TransportStream]
+) -> SavedClip | None:
+    """The file of this name, with what its walk found wrong as ``unproven``; None where there is none,
+    or none that ``walk`` knows."""
     file = store.file(path)
     with storage_errors(f"read {path}"):
         if not file.is_file() or file.is_symlink():
             return None
         with file.open("rb") as opened:
             try:
-                mp4 = walk_mp4(opened)
+                found = walk(opened)
             except BadMedia:
                 return None
-    why = f"{mp4.flaw}; {_WHY}" if mp4.flaw else _WHY
-    return SavedClip(_saved(store, path), mp4.duration, why)
+    return SavedClip(_saved(store, path), found.duration, found.flaw)
 
 
 def _picture(store: Store, path: str) -> Saved | None:

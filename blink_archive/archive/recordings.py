@@ -13,15 +13,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from ..errors import BadMedia
 from ..model import Camera, from_utc_text, utc_text
 from . import layout
 from .catalog import Catalog, storable
 from .container import walk_ts
 from .days import write_dirty_days
 from .feed import IN_QUEUE, insert_row, mark_gone
+from .orphans import named_file
 from .queue import Outcome, QueuedClip, Saved, SavedClip, record_outcomes
-from .store import Kept, Part, Store, hash_file, storage_errors
+from .store import Part, Store, storage_errors
 
 ORIGIN = "liveview"
 SOURCE = "liveview-recording"
@@ -77,7 +77,7 @@ def finish_recordings(catalog: Catalog, store: Store, *, run: int, now: datetime
         f"WHERE origin = ? AND {IN_QUEUE} ORDER BY id",
         (ORIGIN,),
     ):
-        if saved := _found(store, row["path"]):
+        if saved := named_file(store, row["path"], walk_ts):
             _record(catalog, store, _queued(row), saved, run=run, now=now)
         elif from_utc_text(row["first_seen_at"]) < now - _UNDER_WAY:
             with catalog.transaction():
@@ -89,21 +89,6 @@ def _record(
 ) -> None:
     store.sync_folders([saved.file.kept.path])
     record_outcomes(catalog, [Outcome(clip, saved=saved)], run=run, now=now)
-
-
-def _found(store: Store, path: str) -> SavedClip | None:
-    """The recording that has this name, None where there is none."""
-    file = store.file(path)
-    with storage_errors(f"read {path}"):
-        if not file.is_file() or file.is_symlink():
-            return None
-        with file.open("rb") as opened:
-            try:
-                stream = walk_ts(opened)
-            except BadMedia:
-                return None
-        saved = Saved(Kept(path, adopted=True), file.stat().st_size, hash_file(file))
-    return SavedClip(saved, stream.duration, stream.flaw)
 
 
 def _insert(catalog: Catalog, recording: Recording, *, now: datetime) -> QueuedClip:
