@@ -333,6 +333,7 @@ def test_a_list_without_an_end(world: World, entry: str) -> None:
 )
 def test_after_trouble_they_are_not_asked_for(world: World, fault: Fault) -> None:
     """Where the walk broke off or the fetch was stopped, Blink is not asked for more."""
+    world.sync(limit=0, describe=False)
     world.blink.faults.add(fault)
     assert world.sync().exit_code == 5
     assert not asked(world)
