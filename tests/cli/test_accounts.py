@@ -227,3 +227,13 @@ def test_logout_needs_no_choice_of_one(make_world: MakeWorld, tmp_path: Path) ->
     create_archive(root, root / "catalog.db", account_id=42, uuid=str(uuid4()), now=datetime.now(UTC))
     assert world.run("logout", "--archive", str(root)).returncode == 0
     assert list(world.state.glob("session-*")) == []
+
+
+def test_who_is_signed_in_elsewhere_is_nobody_here(shared: World, tmp_path: Path) -> None:
+    """The archive's account is not signed in, others only at other addresses: that is exit 4, a person has to
+    sign in, and not another account's archive."""
+    root = tmp_path / "theirs"
+    create_archive(root, root / "catalog.db", account_id=42, uuid=str(uuid4()), now=datetime.now(UTC))
+    elsewhere = ("--api-url", "http://127.0.0.1:1", "--oauth-url", "http://127.0.0.1:1")
+    done = shared.run("sync", "--archive", str(root), *elsewhere)
+    assert (done.returncode, "Account 42 is not signed in" in done.stderr) == (4, True)

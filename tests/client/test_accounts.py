@@ -194,3 +194,21 @@ def test_who_was_verified_is_kept_with_the_device(tmp_path: Path) -> None:
     assert (state.read("device.json") or {})["hardware_id"] == device
     state.write("device.json", {"hardware_id": device, "verified": "one@example.com"})
     assert not is_verified(state, "one@example.com")
+
+
+def test_a_session_that_was_made_elsewhere_meanwhile_is_not_used(state: StateDir) -> None:
+    """Another process signs the account in at a simulator while a token has to be renewed: the simulator's
+    tokens are not sent to Blink."""
+    blink = FakeBlink()
+    blink.access = "another"
+
+    async def ask() -> None:
+        async with cloud(state, blink, account=5) as five:
+            theirs = session(account_id=5, access_token="theirs", api_url=SIMULATOR, oauth_url=SIMULATOR)
+            save_session(state, theirs)
+            await five.homescreen()
+
+    with pytest.raises(errors.NotSignedIn, match="made against"):
+        asyncio.run(ask())
+    assert len(blink.requests) == 1
+    assert "theirs" not in str(blink.requests[0].headers)
