@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -262,24 +262,6 @@ async def _signed_in_classic(house: House) -> None:
 
 
 CALLS |= dict.fromkeys(("login", "pin_verify", "pin_resend", "logout"), _signed_in_classic)
-
-
-async def _classically(house: House) -> None:
-    """The classic login, with a second PIN, and its end at Blink."""
-    where = {"api_url": house.sim.url, "oauth_url": house.sim.url}
-    state = StateDir(house.elsewhere)
-    with suppress(CodeNeeded):
-        settings = house.sim.settings
-        await ClassicSignIn(state, **where).sign_in(email=settings.email, password=settings.password)
-    later = datetime.now(UTC) + timedelta(minutes=3)
-    sign_in = ClassicSignIn(state, **where, now=lambda: later)  # when another PIN may be sent
-    await sign_in.resend()
-    session = await sign_in.enter_code(house.sim.settings.code)
-    (done,) = await logout(state, (session,))
-    assert done.revoked
-
-
-CALLS |= dict.fromkeys(("login", "pin_verify", "pin_resend", "logout"), _classically)
 
 
 @pytest.fixture(scope="module")
