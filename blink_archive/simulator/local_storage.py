@@ -122,7 +122,6 @@ def _noted(name: str, handler: Handler) -> Handler:
                 module = cloud.usb.module(call.params["network"], call.params["module"])
             except KeyError as error:
                 raise UnknownId(call.params["module"]) from error
-            cloud.commands.running(call.params["network"])  # what has ended by now has ended
             named = _listed(cloud, call) if "clip" in call.params else None
             answer = handler(cloud, call)
             request = StickRequest(

@@ -275,6 +275,7 @@ def answer(cloud: Cloud, call: Call, *, endpoint: Endpoint | None) -> Answer:
         return not_found()
     if call.params.get("account", ACCOUNT_ID) != ACCOUNT_ID:
         return not_found()
+    cloud.commands.settle()
     try:
         return endpoint.handler(cloud, call)
     except Refused as refused:

@@ -18,6 +18,7 @@ class Commands:
         self._lock = lock
         self._network = network
         self._commands: dict[int, Command] = {}
+        self._unfinished: dict[int, Command] = {}
         self._next_id = FIRST_ID
         self._failures: list[tuple[int, str]] = []
 
@@ -27,16 +28,19 @@ class Commands:
         with self._lock:
             self._failures.append((status_code, message))
 
+    def settle(self) -> None:
+        """What is to have ended by now has ended, whether anybody polled it or not."""
+        with self._lock:
+            for command in tuple(self._unfinished.values()):
+                self._advance(command)
+
     def running(self, network_id: int) -> Command | None:
         """The command that runs on a network by now; to look is no poll."""
         with self._lock:
             network = self._network(network_id)
-            for command in self._commands.values():
-                if command.network is network and not command.complete:
-                    self._advance(command)
-                    if not command.complete:
-                        return command
-            return None
+            self.settle()
+            running = (command for command in self._unfinished.values() if command.network is network)
+            return next(running, None)
 
     def start(
         self,
@@ -63,6 +67,7 @@ class Commands:
                 command.finish = lambda _: None
             self._next_id += 10
             self._commands[command.id] = command
+            self._unfinished[command.id] = command
             return command
 
     def find(self, network_id: int, command_id: int) -> Command:
@@ -86,6 +91,7 @@ class Commands:
         with self._lock:
             if not command.complete:
                 command.complete = True
+                del self._unfinished[command.id]
                 command.finish(command)
 
     def _advance(self, command: Command) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from blink_archive.simulator import Settings, Simulator
 
-from .helpers import HARDWARE_ID
+from .helpers import HARDWARE_ID, Clock
 
 NETWORK = "accounts/1100001/networks/2100001"
 CAMERA = "/network/2100001/camera/4100001"
@@ -53,6 +53,15 @@ def test_motion_is_switched_at_the_end_of_the_command(
         assert entry(http, camera)["enabled"] is not on
         finish(http, answer)
         assert entry(http, camera)["enabled"] is on
+
+
+def test_a_command_ends_by_itself(http: httpx.Client, clock: Clock) -> None:
+    """Ten seconds after it began its effect is seen by who never polled it."""
+    assert http.post(f"{CAMERA}/disable").status_code == 200
+    clock.forward(seconds=9)
+    assert entry(http, 4100001)["enabled"]
+    clock.forward(seconds=1)
+    assert not entry(http, 4100001)["enabled"]
 
 
 @EACH
