@@ -13,37 +13,24 @@ from pathlib import Path
 from typing import Any
 
 from aiohttp import ClientSession, CookieJar
-from blinkpy import api, auth
+from blinkpy import auth
 from blinkpy.blinkpy import Blink
-from blinkpy.helpers import constants
-from blinkpy.helpers.util import BlinkURLHandler
 
-WERE = (constants.OAUTH_BASE_URL, constants.BASE_URL)
-
-
-def point_at(url: str) -> None:
-    """Every module of blinkpy that took an address from its constants gets the simulator's."""
-    for module in (constants, api, auth):
-        for name, value in list(vars(module).items()):
-            if isinstance(value, str) and (base := next(filter(value.startswith, WERE), None)):
-                setattr(module, name, url + value.removeprefix(base))
+from tests.clients.pointing import point_at
 
 
 async def login(email: str, password: str) -> dict[str, Any]:
     async with ClientSession(cookie_jar=CookieJar(unsafe=True)) as session:
         signed = auth.Auth({"username": email, "password": password}, no_prompt=True, session=session)
         await signed.startup()
-        signed.tier_info = await signed.get_tier_info(constants.TIER_ENDPOINT)
-        signed.extract_tier_info()
         return dict(signed.login_attributes)
 
 
-async def download(url: str, credentials: dict[str, Any], folder: str, pages: int) -> None:
+async def download(credentials: dict[str, Any], folder: str, pages: int) -> None:
     async with ClientSession() as session:
         blink = Blink(session=session)
         blink.auth = auth.Auth(credentials, no_prompt=True, session=session)
-        blink.urls = BlinkURLHandler(blink.auth.region_id)
-        blink.urls.base_url = url
+        blink.setup_urls()
         await blink.download_videos(folder, since="1970-01-02", stop=pages, delay=0)
 
 
@@ -54,7 +41,7 @@ def main(verb: str, url: str, kept: str, *rest: str) -> None:
         credentials.write_text(json.dumps(asyncio.run(login(*rest))))
         return
     folder, pages = rest
-    asyncio.run(download(url, json.loads(credentials.read_text()), folder, int(pages)))
+    asyncio.run(download(json.loads(credentials.read_text()), folder, int(pages)))
     files = list(Path(folder).glob("*.mp4"))
     print(json.dumps({"clips": len(files), "bytes": sum(file.stat().st_size for file in files)}))
 
