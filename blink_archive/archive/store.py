@@ -204,8 +204,7 @@ class Store:
 
     def write_text(self, path: str, text: str) -> None:
         """Replace a small file of ours (``SHA256SUMS``, ``clips.json``) atomically and durably."""
-        part = self.open_part()
-        try:
+        with self.live_part() as part:  # a recording's day is written without the run lock
             part.write(text.encode())
             self.make_durable(part)
             target = self.file(path)
@@ -213,9 +212,6 @@ class Store:
                 self._make_folders(target.parent)
                 part.path.replace(target)
                 self._sync_folder(target.parent)
-        except BaseException:
-            part.discard()
-            raise
 
     def remove(self, path: str) -> None:
         """Remove a small file of ours, if it is there, durably."""

@@ -291,6 +291,20 @@ def test_unwritable_folder(locked_down: Path) -> None:
         store.open_part()
 
 
+@posix_only
+def test_a_run_that_begins_leaves_a_text_alone_that_is_being_written(tmp_path: Path) -> None:
+    """A recording's day is written without the run lock: a run that empties .incoming just then does not
+    take the text away."""
+
+    def fsync(fd: int) -> None:
+        Store(tmp_path).empty_incoming()
+
+    ready(tmp_path)
+    Store(tmp_path, fsync=fsync).write_text("note.txt", "new")
+    assert (tmp_path / "note.txt").read_text() == "new"
+    assert leftovers(tmp_path) == []
+
+
 def test_write_text_replaces_at_once(tmp_path: Path) -> None:
     """A small file holds the old text until its bytes are synced, then the new one."""
     seen: list[str] = []
