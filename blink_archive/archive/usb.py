@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from ..model import Manifest, StoredClip, stripped_name, utc_text
+from ..model import Manifest, StoredClip, from_utc_text, stripped_name, utc_text
 from . import layout
 from .catalog import Catalog, storable
 from .feed import (
@@ -180,26 +180,43 @@ def _cover(catalog: Catalog, module_id: int) -> None:
     camera, by id or by its name as sticks have it, and the same second.
 
     Looked at anew each time: a clip that was lost at Blink covers nothing any more. One clip covers one:
-    two of one second may be on the stick, and one of them in the cloud.
+    two of one second may be on the stick, and one of them in the cloud. Which one that is stays as it was
+    found; else it may be one that has its file, so that what has none is rather fetched than taken for it.
     """
+    rows = _rows(catalog, module_id)
+    seconds = {_second(row) for row in rows if row["sha256"] is None}
     taken: set[int] = set()
-    for row in _rows(catalog, module_id, "sha256 IS NULL"):
-        begin = datetime.fromisoformat(row["created_at"]).replace(microsecond=0)
-        found = catalog.rows(
-            """
-            SELECT id, camera_id, camera_name FROM clips
-            WHERE created_at >= ? AND created_at < ? AND network_id = ? AND origin IN ('cloud', 'import')
-              AND (sha256 IS NOT NULL OR (gone_at IS NULL AND remote_deleted_at IS NULL))
-            ORDER BY sha256 IS NULL, id
-            """,
-            (utc_text(begin), utc_text(begin + timedelta(seconds=1)), row["network_id"]),
-        )
-        same = [each["id"] for each in found if _is_same_camera(each, row)]
-        cover = next((each for each in same if each not in taken), None)
+    for row in sorted(rows, key=lambda row: (row["covered_by"] is None, row["sha256"] is None, row["id"])):
+        if _second(row) not in seconds:
+            continue
+        free = [each for each in _covers(catalog, row) if each not in taken]
+        cover = row["covered_by"] if row["covered_by"] in free else next(iter(free), None)
         if cover is not None:
             taken.add(cover)
-        if cover != row["covered_by"]:
+        if row["sha256"] is None and cover != row["covered_by"]:
             update_row(catalog, row, {"covered_by": cover})
+
+
+def _covers(catalog: Catalog, row: Mapping[str, Any]) -> list[int]:
+    """The clips that can be the same recording; neither one that has no path at Blink, nor an imported one
+    whose time is a guess."""
+    begin = _second(row)
+    found = catalog.rows(
+        # the plus keeps SQLite from reading all clips of the cloud instead of those of the second
+        """
+        SELECT id, camera_id, camera_name FROM clips
+        WHERE created_at >= ? AND created_at < ? AND network_id = ? AND +origin IN ('cloud', 'import')
+          AND (sha256 IS NOT NULL OR (gone_at IS NULL AND remote_deleted_at IS NULL AND media IS NOT NULL))
+          AND NOT (origin = 'import' AND problem IS NOT NULL)
+        ORDER BY sha256 IS NULL, id
+        """,
+        (utc_text(begin), utc_text(begin + timedelta(seconds=1)), row["network_id"]),
+    )
+    return [each["id"] for each in found if _is_same_camera(each, row)]
+
+
+def _second(row: Mapping[str, Any]) -> datetime:
+    return from_utc_text(row["created_at"]).replace(microsecond=0)
 
 
 def _is_same_camera(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:

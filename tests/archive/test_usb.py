@@ -160,11 +160,13 @@ def test_a_cover_is_found_by_the_name_of_a_stick(catalog: Catalog) -> None:
         make_item(1, created_at=AT + timedelta(seconds=1)),
         make_item(1, created_at=AT - timedelta(milliseconds=1)),
         make_item(1, deleted=True),
+        make_item(1, media=None),
     ],
-    ids=["another camera", "another network", "a second later", "a moment earlier", "deleted"],
+    ids=["another camera", "another network", "a second later", "a moment earlier", "deleted", "no path"],
 )
 def test_another_recording_covers_nothing(catalog: Catalog, item: Any) -> None:
-    """A clip of another camera or time is no cover; nor is one that left Blink before it was fetched."""
+    """A clip of another camera or time is no cover; nor is one that left Blink before it was fetched, or
+    that Blink listed without a path to it."""
     list_items(catalog, item)
     record(catalog, stored())
     assert [row["status"] for row in rows(catalog)] == ["waiting"]
@@ -175,6 +177,57 @@ def test_one_clip_covers_one(catalog: Catalog) -> None:
     list_items(catalog, make_item(1, created_at=AT))
     record(catalog, stored(kilobytes=1), stored(kilobytes=2, number="2"))
     assert [row["status"] for row in rows(catalog)] == ["covered", "waiting"]
+
+
+def test_a_clip_that_has_its_file_takes_its_cover(catalog: Catalog) -> None:
+    """Of two recordings of one second the stick's first was fetched before the cloud listed it: the cloud's
+    one clip is that, and the second is fetched too."""
+    record(catalog, stored(kilobytes=1), stored(kilobytes=2, number="2"))
+    take(catalog, rows(catalog)[0]["origin_key"])
+    list_items(catalog, make_item(1, created_at=AT))
+    record(catalog, stored(kilobytes=1), stored(kilobytes=2, number="2"), now=LATER)
+    assert [row["status"] for row in rows(catalog)] == ["archived", "waiting"]
+
+
+def test_a_cover_stays_where_it_was_found(catalog: Catalog) -> None:
+    """When the other recording of that second has its file: what is covered is not fetched after it."""
+    list_items(catalog, make_item(1, created_at=AT))
+    record(catalog, stored(kilobytes=1), stored(kilobytes=2, number="2"))
+    take(catalog, rows(catalog)[1]["origin_key"])
+    record(catalog, stored(kilobytes=1), stored(kilobytes=2, number="2"), now=LATER)
+    assert [row["status"] for row in rows(catalog)] == ["covered", "archived"]
+
+
+@pytest.mark.parametrize(
+    ("problem", "status"), [(None, "covered"), ("filed by the date of the file", "waiting")]
+)
+def test_an_imported_clip_covers_unless_its_time_is_a_guess(
+    catalog: Catalog, problem: str | None, status: str
+) -> None:
+    """A date that says nothing of when a file was recorded keeps no clip on the stick."""
+    list_items(catalog, make_item(1, created_at=AT))
+    archive_clip(catalog, "1")
+    catalog.db.execute("UPDATE clips SET origin = 'import', problem = ?", (problem,))
+    record(catalog, stored())
+    assert [row["status"] for row in rows(catalog)] == [status]
+
+
+def test_no_clip_is_looked_for_among_all_of_the_cloud(catalog: Catalog) -> None:
+    """What covers it is found by its time, and the queue is read by its own index: neither a manifest nor a
+    fetch takes longer by the square of the clips."""
+    list_items(catalog, make_item(1, created_at=AT))
+    statements: list[str] = []
+    catalog.db.conn.set_trace_callback(statements.append)
+    record(catalog, stored(), stored(kilobytes=1, number="2"))
+    queue(catalog)
+    list(waiting(catalog, Filter(), now=NEXT))
+    list(waiting(catalog, Filter(), now=NEXT, archived=True))
+    catalog.db.conn.set_trace_callback(None)
+    reads = [each for each in statements if "created_at >=" in each or "LIMIT" in each]
+    assert len(reads) == 2 + 2 + 2 + 1  # the covers, both queues with what failed before, the thumbnails
+    for statement in reads:
+        (first, *_) = catalog.rows(f"EXPLAIN QUERY PLAN {statement}")
+        assert "(created_at>" in first["detail"], statement
 
 
 def test_a_cover_that_is_lost_uncovers(catalog: Catalog) -> None:
