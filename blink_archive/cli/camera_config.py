@@ -47,7 +47,7 @@ def config_command(
         for option, name in (("force", "--force"), ("no_wait", "--no-wait"), ("timeout", "--timeout")):
             if typed(option):
                 raise UsageError(f"{name} is for changes. Say with --set what to change.")
-        _show(given, asyncio.run(_read(given, camera)))
+        show_facts(given, asyncio.run(_read(given, camera)))
         return
     wanted = _parsed(changes)
     outcome, detail = asyncio.run(_change(given, camera, wanted, force=force, patience=Patience.of(**wait)))
@@ -135,7 +135,7 @@ def _shown(value: Any) -> str:
     return printable(json.dumps(value, ensure_ascii=False))
 
 
-def _show(given: Globals, config: Json) -> None:
+def show_facts(given: Globals, config: Json) -> None:
     if given.json:
         print_json(dict(config))
     else:

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..errors import NotFound, UsageError
 from ..model import Camera, Command, Json, LiveView
-from ..protocol.answers import as_object
+from ..protocol.answers import as_object, member
 from ..protocol.devices import LIVEVIEW_V5, LIVEVIEW_V6, parse_config, parse_live_view, picture_path
 from .commands import Commands
 from .streaming import MediaStream, media_stream
@@ -74,7 +74,8 @@ class Cameras:
     async def info(self, camera: Camera) -> Json:
         """What the deprecated ``/network/{network}/camera/{camera}`` says; the camera family alone has it."""
         answer = await self._wire.get("camera_info", what=_name(camera), **self._ids(camera))
-        return as_object(answer.value, what=_name(camera))
+        found = as_object(answer.value, what=_name(camera))
+        return member(found, "camera_status") or found
 
     async def signals(self, camera: Camera) -> Json:
         """The camera family's ``lfr``, ``wifi``, ``temp`` in °F and ``battery``; deprecated."""

@@ -495,3 +495,14 @@ def test_the_program_ends_as_it_should(world: World) -> None:
     done = world.run("camera", "enable", "nobody")
     assert (done.returncode, done.stdout) == (2, "")
     assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(("verb", "fact"), [("info", "serial"), ("signals", "temp")])
+def test_the_deprecated_calls_of_a_camera(world: World, verb: str, fact: str) -> None:
+    """They show what Blink says, as a table and as JSON; for a Mini they are wrong usage, and nothing is asked."""
+    found = json.loads(quick(world, "camera", verb, "4100001", "--json").out)
+    assert fact in str(found)
+    assert fact in quick(world, "camera", verb, "4100001").out
+    done = quick(world, "camera", verb, "5100002")
+    assert (done.code, "owl family" in done.err) == (2, True)
+    assert not any(request.endpoint == f"owl_{verb}" for request in world.blink.requests)

@@ -34,6 +34,8 @@ CALLS = [
     (("camera", "record", "4100001"), ["camera_record"]),
     (("camera", "snooze", "4100001", "--minutes", "5"), ["camera_snooze"]),
     (("camera", "config", "4100001"), ["camera_config"]),
+    (("camera", "info", "4100001"), ["camera_info"]),
+    (("camera", "signals", "4100001"), ["camera_signals"]),
     (("camera", "thumbnail", "4100001"), ["camera_thumbnail"]),
     (("camera", "liveview", "4100001", "--output", "NEW"), ["camera_liveview"]),
     (("schedules",), ["homescreen", "programs"]),
