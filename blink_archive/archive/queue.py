@@ -87,7 +87,8 @@ def waiting(
     """The queue, oldest first, since those expire first; young partial clips are left out. What an
     earlier run failed to fetch comes last, so that it never keeps the others waiting.
 
-    It is that of the cloud or, with ``module``, of that sync module's stick. ``archived``: instead the
+    It is that of the cloud or, with ``module``, of what this run's manifest of that sync module's stick
+    lists, since the places of clips hold for one manifest only (protocol.md 7). ``archived``: instead the
     clips archived before ``now`` that wait for their thumbnails. Reads a page at a time: between pages the
     catalog may be written to.
     """
@@ -133,12 +134,16 @@ def queued(catalog: Catalog, condition: str, parameters: dict[str, Any]) -> Iter
 
 
 def _from(catalog: Catalog, wanted: Filter, *, module: int | None) -> tuple[str, dict[str, Any]]:
-    """``wanted`` of the cloud, or of the stick of ``module``, as `where` gives it."""
+    """``wanted`` of the cloud, or of what this run listed on the stick of ``module``, as `where` gives it."""
     condition, parameters = where(catalog, wanted)
     # The plus keeps SQLite to the index of the queue: by origin it would read, and sort, all clips a page.
     if module is None:
         return f"{condition} AND +origin = 'cloud'", parameters
-    return f"{condition} AND +origin = 'usb' AND sync_module_id = :module", parameters | {"module": module}
+    listed = (
+        "EXISTS (SELECT 1 FROM counted WHERE clip_id = clips.id AND listed)"  # else its path is an old one
+    )
+    condition += f" AND +origin = 'usb' AND sync_module_id = :module AND {listed}"
+    return condition, parameters | {"module": module}
 
 
 def waiting_count(

@@ -9,7 +9,7 @@ import pytest
 
 from blink_archive.archive.catalog import Catalog
 from blink_archive.archive.filters import Filter
-from blink_archive.archive.queue import account, waiting
+from blink_archive.archive.queue import account, waiting, waiting_count
 from blink_archive.archive.usb import (
     NamedCamera,
     RecordedManifest,
@@ -267,6 +267,17 @@ def test_an_empty_or_garbled_manifest_proves_no_loss(
     record(catalog, stored())
     assert record(catalog, *clips, now=LATER, unreadable=unreadable).left == 1
     assert rows(catalog)[0]["status"] == "waiting"
+
+
+def test_a_clip_is_asked_for_by_this_manifest_alone(catalog: Catalog) -> None:
+    """What a garbled manifest does not list waits on, and is not asked for: in its old place another clip
+    may lie by now."""
+    record(catalog, stored())
+    catalog.db.execute("DELETE FROM counted")  # the next run
+    record(catalog, stored(kilobytes=9, number="9"), now=LATER, unreadable=1)
+    assert [row["status"] for row in rows(catalog)] == ["waiting", "waiting"]
+    assert queue(catalog) == ["/clip/9"]
+    assert waiting_count(catalog, Filter(), now=NEXT, module=MODULE) == 1
 
 
 def test_a_covered_clip_that_left_the_stick_is_lost_with_its_cover(catalog: Catalog) -> None:
