@@ -198,15 +198,16 @@ def _cover(catalog: Catalog, module_id: int) -> None:
 
 
 def _covers(catalog: Catalog, row: Mapping[str, Any]) -> list[int]:
-    """The clips that can be the same recording; neither one that has no path at Blink, nor an imported one
-    whose time is a guess."""
+    """The clips that can be the same recording; neither one that has no path at Blink or could not be fetched
+    so far, nor an imported one whose time is a guess."""
     begin = _second(row)
     found = catalog.rows(
         # the plus keeps SQLite from reading all clips of the cloud instead of those of the second
         """
         SELECT id, camera_id, camera_name FROM clips
         WHERE created_at >= ? AND created_at < ? AND network_id = ? AND +origin IN ('cloud', 'import')
-          AND (sha256 IS NOT NULL OR (gone_at IS NULL AND remote_deleted_at IS NULL AND media IS NOT NULL))
+          AND (sha256 IS NOT NULL OR (gone_at IS NULL AND remote_deleted_at IS NULL AND media IS NOT NULL
+                                       AND attempts = 0))
           AND NOT (origin = 'import' AND problem IS NOT NULL)
         ORDER BY sha256 IS NULL, id
         """,
@@ -222,4 +223,5 @@ def _second(row: Mapping[str, Any]) -> datetime:
 def _is_same_camera(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     if one["camera_id"] is not None and other["camera_id"] is not None:
         return bool(one["camera_id"] == other["camera_id"])
-    return stripped_name(one["camera_name"] or "") == stripped_name(other["camera_name"] or "")
+    name = stripped_name(one["camera_name"] or "")  # of which, in some alphabets, nothing is left
+    return name != "" and name == stripped_name(other["camera_name"] or "")

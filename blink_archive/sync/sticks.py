@@ -9,7 +9,7 @@ from functools import partial
 
 from ..archive import usb
 from ..archive.catalog import Catalog
-from ..errors import BlinkError, CommandFailed, NetworkError
+from ..errors import BlinkError, CommandFailed, NetworkError, UpdateRequired
 from ..model import Homescreen, SyncModule, stripped_name
 from .ports import Aside, LocalStorage, Time
 
@@ -35,9 +35,9 @@ async def list_sticks(
 ) -> AsyncIterator[Stick]:
     """Read and record the manifest of each module with a stick; what is on it can be fetched then.
 
-    Trouble with one module is told in its `Stick`, and keeps none from the next; a missing network is
-    raised, as are `SignInError` and `StorageError`. A stick that is not there is told only where clips wait
-    on it.
+    Trouble with one module is told in its `Stick`, and keeps none from the next; a missing network and an
+    app that is too old are raised, as are `SignInError` and `StorageError`. A stick that is not there is
+    told only where clips wait on it.
     """
     waiting = await aside(lambda: usb.waiting_on_sticks(catalog))
     for module in home.sync_modules:
@@ -50,7 +50,7 @@ async def list_sticks(
             continue
         try:
             manifest = await storage.manifest(module)
-        except NetworkError:
+        except (NetworkError, UpdateRequired):
             raise
         except (BlinkError, CommandFailed) as error:
             yield Stick(module, error=error)

@@ -172,6 +172,21 @@ def test_another_recording_covers_nothing(catalog: Catalog, item: Any) -> None:
     assert [row["status"] for row in rows(catalog)] == ["waiting"]
 
 
+def test_a_clip_that_could_not_be_fetched_covers_nothing(catalog: Catalog) -> None:
+    """The cloud's clip failed in an earlier run: the stick may be overwritten before it is to be had."""
+    list_items(catalog, make_item(1, created_at=AT))
+    catalog.db.execute("UPDATE clips SET attempts = 1")
+    record(catalog, stored())
+    assert [row["status"] for row in rows(catalog)] == ["waiting"]
+
+
+def test_names_of_which_nothing_is_left_are_not_the_same(catalog: Catalog) -> None:
+    """Two cameras with names in another alphabet have no name on a stick: neither's clip covers the other's."""
+    list_items(catalog, make_item(1, created_at=AT, device_name="日本"))
+    record(catalog, stored(""), cameras={"": None})
+    assert [row["status"] for row in rows(catalog)] == ["waiting"]
+
+
 def test_one_clip_covers_one(catalog: Catalog) -> None:
     """Of two recordings of one second on the stick, the cloud's one clip covers one: the other is fetched."""
     list_items(catalog, make_item(1, created_at=AT))
