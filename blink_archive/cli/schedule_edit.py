@@ -194,7 +194,13 @@ def _edited(given: Globals, path: Path, text: str) -> Text | None:
     """What the file at ``path`` says after an editor, which is opened again if a person wants that; None
     where it still says ``text``."""
     while True:
-        click.edit(filename=str(path))
+        try:
+            click.edit(filename=str(path))
+        except click.ClickException as error:
+            raise UsageError(
+                f"{printable(error.message)}. Nothing was sent; name another editor in $VISUAL or $EDITOR, "
+                "or give the text with --file."
+            ) from error
         content = _content(path)
         if content == text:
             return None

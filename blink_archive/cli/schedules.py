@@ -134,7 +134,7 @@ def choose(schedules: Sequence[Schedule], wish: str) -> Schedule:
         case []:
             names = {fold(each.program.name): each for each in schedules}
             near = [names[name] for name in get_close_matches(fold(wish), names)] or schedules
-            told = ", ".join(map(str, near[:10])) or "no schedules at all"
+            told = ", ".join(map(str, near[:10])) or "no schedule at all"
             raise UsageError(f"No schedule is called {wish[:60]!r}. There is {told}.")
         case several:
             told = ", ".join(map(str, several))

@@ -172,6 +172,9 @@ def test_a_name_that_is_wrong_changes_nothing(nights: World) -> None:
     assert (done.returncode, changes(nights)) == (2, [])
     assert "Nights (123002, in Workshop)" in done.stderr
     assert "Weekdays" not in done.stderr
+    done = nights.run("schedules", "disable", "nights", "--network", "Cottage")
+    assert done.returncode == 2
+    assert done.stderr.endswith("There is no schedule at all.\n")
 
 
 def test_a_name_that_two_have_needs_an_id(nights: World) -> None:
@@ -346,8 +349,9 @@ def test_an_editor_that_fails_sends_nothing(nights: World, tmp_path: Path) -> No
     """One that is not there, too."""
     for editor in (f'"{sys.executable}" -c "import sys; sys.exit(3)"', "no-such-editor"):
         done = nights.run("schedules", "edit", "nights", **with_editor(editor, tmp_path))
-        assert done.returncode != 0
+        assert done.returncode == 2
         assert "Editing failed" in done.stderr
+        assert "$EDITOR" in done.stderr.splitlines()[-1]
         assert 'name = "Nights"' in kept(done).read_text("utf-8")
     assert changes(nights) == []
 
