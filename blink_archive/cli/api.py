@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from ..errors import StorageError, UnsafeAddress, UsageError
+from ..errors import BlinkArchiveError, StorageError, UnexpectedAnswer, UnsafeAddress, UsageError
 from .events import record_event
 from .options import Globals, NamedPath, command
 from .output import print_json
@@ -30,7 +30,13 @@ _READING = ("GET", "HEAD", "OPTIONS")
 @click.argument("method", metavar="METHOD")
 @click.argument("path", metavar="PATH")
 @click.option("--data", metavar="JSON", help="The body: JSON, @FILE, or - for stdin.")
-@click.option("-o", "--output", type=NamedPath(), metavar="FILE", help="Write the answer to FILE as it came.")
+@click.option(
+    "-o",
+    "--output",
+    type=NamedPath(),
+    metavar="FILE",
+    help="Write the answer to FILE as it came; -: to stdout.",
+)
 @click.option(
     "--obsolete", is_flag=True, allow_from_autoenv=False, help="Also make a call that is marked as obsolete."
 )
@@ -50,17 +56,17 @@ def api_command(
         raise UsageError(f"{method[:40]!r} is no method. Give one such as GET or POST.")
     body = None if data is None else _body(data)
     answer = asyncio.run(_call(given, method, path, body=body, obsolete=obsolete))
-    if output is not None:
+    if output is None:
+        _print(given, answer)
+    elif str(output) == "-":
+        click.echo(answer.body, nl=False)
+    else:
         try:
             output.write_bytes(answer.body)
         except OSError as error:
             raise StorageError(f"{output} cannot be written: {error.strerror}. Name another file.") from error
-    else:
-        _print(given, answer)
     if not 200 <= answer.status < 300:
-        from ..protocol.answers import error_of
-
-        raise error_of(answer.status, answer.value, what=f"{method} {_path_of(path)}")
+        raise _error(answer, what=f"{method} {_path_of(path)}")
 
 
 async def _call(given: Globals, method: str, path: str, *, body: Any, obsolete: bool) -> RawAnswer:
@@ -77,6 +83,18 @@ async def _call(given: Globals, method: str, path: str, *, body: Any, obsolete: 
             detail = {"method": method, "path": _path_of(filled), "status": answer.status}
             record_event(given, "api_called", detail, account_id=blink.account_id)
         return answer
+
+
+def _error(answer: RawAnswer, *, what: str) -> BlinkArchiveError:
+    """The error that an answer stands for; another host's says nothing of the sign-in or of Blink."""
+    from ..protocol.answers import error_of
+
+    if answer.elsewhere is not None:
+        return UnexpectedAnswer(
+            f"{answer.elsewhere} answered {what} with status {answer.status}. "
+            "The token goes to Blink's own hosts only; check the address."
+        )
+    return error_of(answer.status, answer.value, what=what)
 
 
 def _filled(path: str, session: Session) -> str:

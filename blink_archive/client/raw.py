@@ -12,13 +12,17 @@ from .wire import Wire
 
 @dataclass(frozen=True, slots=True)
 class RawAnswer:
-    """An answer as it came. ``value`` is its JSON, None where it is none (``is_json`` tells)."""
+    """An answer as it came. ``value`` is its JSON, None where it is none (``is_json`` tells).
+
+    ``elsewhere`` is the host that answered, where the token does not go to it; None for Blink's REST hosts.
+    """
 
     status: int
     content_type: str
     body: bytes
     is_json: bool
     value: object
+    elsewhere: str | None
 
 
 async def raw_call(wire: Wire, method: str, path: str, *, json: object) -> RawAnswer:
@@ -35,7 +39,8 @@ async def raw_call(wire: Wire, method: str, path: str, *, json: object) -> RawAn
         is_json, value = True, json_text.loads(body)
     except (ValueError, RecursionError):
         is_json, value = False, None
-    if is_update_required(value, status=response.status_code):
+    elsewhere = None if wire.takes_token(url) else url.host
+    if elsewhere is None and is_update_required(value, status=response.status_code):
         raise error_of(response.status_code, value, what=f"{method} {url.path}")
     return RawAnswer(
         status=response.status_code,
@@ -43,4 +48,5 @@ async def raw_call(wire: Wire, method: str, path: str, *, json: object) -> RawAn
         body=body,
         is_json=is_json,
         value=value,
+        elsewhere=elsewhere,
     )

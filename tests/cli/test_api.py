@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from blink_archive.simulator import Fault
+from blink_archive.simulator import Fault, Simulator
 
 from ..world import World
 
@@ -124,6 +124,17 @@ def test_json_goes_to_a_file_as_it_came(world: World, tmp_path: Path) -> None:
     assert world.run("api", "GET", "/networks", "-o", str(tmp_path / "none" / "x")).returncode == 8
 
 
+def test_a_hyphen_is_stdout(world: World) -> None:
+    """As it came, --json or not, and no file of that name is made."""
+    path, content = picture(world)
+    done = subprocess.run(
+        [sys.executable, "-m", "blink_archive", "api", "GET", path, "--json", "-o", "-"],
+        env=world.environment(), capture_output=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (0, content, b"")
+    assert not Path("-").exists()
+
+
 @pytest.mark.parametrize(
     ("status", "code"), [(401, 4), (404, 5), (409, 5), (429, 5), (500, 5), (400, 5), (302, 5)]
 )
@@ -137,6 +148,17 @@ def test_an_error_is_printed_and_ends_with_its_code(world: World, status: int, c
     assert json.loads(done.stdout) == {"message": "no", "x": 1}
     assert len(done.stderr.splitlines()) == 1
     assert len(paths(world)) == (2 if status == 401 else 1)
+
+
+@pytest.mark.parametrize("status", [401, 404, 426])
+def test_the_error_of_another_host_is_not_blinks(world: World, status: int) -> None:
+    """It is exit 5 and names the host: the sign-in, which it never saw, and this program are as they were."""
+    with Simulator() as other:
+        other.faults.add(Fault(kind="status", endpoint="networks", status=status, body={"message": "no"}))
+        done = world.run("api", "GET", f"{other.url}/networks")
+    assert (done.returncode, json.loads(done.stdout)) == (5, {"message": "no"})
+    assert done.stderr.startswith(f"blink-archive: 127.0.0.1 answered GET /networks with status {status}.")
+    assert paths(world) == []
 
 
 @pytest.mark.parametrize("path", ["/api/v2/videos/count", "/account/clients/", "/events/network/2100001?x=1"])
