@@ -265,6 +265,8 @@ class Catalog:
                     f"SQLite would not set {pragma} to {setting} for {self.path} (it is {found}); without it "
                     "a power cut could lose rows. Close other programs that have the catalog open."
                 )
+        # The triggers of clips_fts make SQLite keep an undo log of each INSERT into clips: not in a file.
+        self.db.execute("PRAGMA temp_store = MEMORY")
 
     def _fill(self, *, uuid: str, account_id: int, now: datetime) -> None:
         with self.transaction():

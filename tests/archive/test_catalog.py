@@ -68,13 +68,15 @@ def foreign_database(path: Path, *, user_version: int = 0) -> bytes:
 
 
 def test_pragmas_of_a_writer(archive: Archive) -> None:
-    """A writer has the journal truncated, synchronous EXTRA and foreign keys, made new or opened again."""
+    """A writer has the journal truncated, synchronous EXTRA and foreign keys, made new or opened again, and
+    keeps what it can undo of a statement in memory."""
     created = Catalog.create(archive.root / "new.db", uuid="u", account_id=1, now=NOW)
     opened = Catalog.open(archive.catalog_path)
     for catalog in (created, opened):
         assert catalog.value("PRAGMA journal_mode") == "truncate"
         assert catalog.value("PRAGMA synchronous") == 3
         assert catalog.value("PRAGMA foreign_keys") == 1
+        assert catalog.value("PRAGMA temp_store") == 2
         catalog.close()
 
 
