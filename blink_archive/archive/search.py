@@ -154,7 +154,7 @@ def ask(catalog: Catalog, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
         if "not authorized" in str(error) or "prohibited" in str(error):
             raise UsageError("A query may only read: this one would change or reach something.") from error
         raise UsageError(
-            f"SQLite says: {error}. The tables are in schema.sql; clips_view is a start."
+            f"SQLite says: {str(error).rstrip('.')}. The tables are in schema.sql; clips_view is a start."
         ) from error
     if cursor.description is None:
         raise UsageError("That is no question: write a SELECT.")
