@@ -1,7 +1,7 @@
 """The state of the simulated account, for the routes and for tests; every method is thread-safe."""
 
 import copy
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from threading import RLock
@@ -204,6 +204,12 @@ class Cloud:
         with self.lock:
             self._ripen()
             return [replace(self._clips[key]) for key in sorted(self._clips)]
+
+    def newest(self, *, before: int | None) -> Iterator[Clip]:
+        """The records with ids below `before`, falling, for the routes, which hold the lock."""
+        self._ripen()
+        # ids rise as clips are recorded, and so does the order of the dict
+        return (self._clips[key] for key in reversed(self._clips) if before is None or key < before)
 
     def live_clips(self) -> list[int]:
         """Ids of what a complete archive must end with: alive, whole, fetchable; ascending."""

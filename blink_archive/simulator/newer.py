@@ -1,6 +1,7 @@
 """The newer listing (protocol.md 6.1): a cursor over clips with descriptions, and their media."""
 
 import json
+from itertools import islice
 from typing import Any
 
 from blink_archive.simulator import items
@@ -39,14 +40,14 @@ def media(cloud: Cloud, call: Call) -> Answer:
         return failure(400, 400, message="Invalid pagination key")
     start, end = span
     with cloud.lock:
-        found = [
+        wanted = (
             clip
-            for clip in reversed(cloud.clips())
+            for clip in cloud.newest(before=None if key is None else int(key))
             if not clip.deleted
             and (start is None or clip.created >= start)
             and (end is None or clip.created <= end)
-            and (key is None or clip.id < int(key))
-        ]
+        )
+        found = list(islice(wanted, PAGE_SIZE + 1))
     page = found[:PAGE_SIZE]
     more = page[-1].id if len(found) > PAGE_SIZE else None
     return json_answer(
