@@ -25,7 +25,8 @@ TARGETS = {("floor", 0): 0.7, ("floor", 60): 0.9, ("blinkpy", 60): 2.5}
 # As if every clip had been fetched: a hash that is none, and no thumbnail to be had.
 PRETEND_ARCHIVED = """
 UPDATE clips SET sha256 = printf('%064d', id), bytes = 1500000, duration = 10.0, partial = 0,
-  archived_at = first_seen_at, thumbnail_missing_at = first_seen_at, next_try_at = NULL
+  archived_at = first_seen_at, thumbnail_missing_at = first_seen_at, next_try_at = NULL,
+  first_seen_at = '2026-01-01T00:00:00.000000Z' -- long ago: no description of theirs is still to come
 WHERE remote_deleted_at IS NULL
 """
 
