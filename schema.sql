@@ -8,7 +8,8 @@
 CREATE TABLE accounts (
   id                 INTEGER PRIMARY KEY,        -- Blink's account id
   auto_delete_days   INTEGER,                    -- Blink deletes cloud clips after so many days
-  described_to       INTEGER NOT NULL DEFAULT 0, -- clips.id up to which descriptions were asked for
+  described_at       TEXT,                       -- descriptions were last asked for, all of the list
+  described_to       INTEGER NOT NULL DEFAULT 0, -- clips.id of the last one known for an hour then
   no_descriptions_at TEXT,                       -- Blink last answered that the account has none
   seen_at            TEXT
 ) STRICT;

@@ -11,7 +11,10 @@ from ..model import Description, from_utc_text, utc_text
 from .catalog import Catalog, storable
 from .feed import labels_json, update_row
 
-OVERLAP = timedelta(hours=1)  # a clip is asked for again while it is known for less: words come after it
+# A clip that Blink changed within a day is asked for again while it is known for less than an hour: words
+# come minutes after it.
+OVERLAP = timedelta(hours=1)
+YOUNG = timedelta(days=1)
 ABSENT_FOR = timedelta(days=1)
 _MARGIN = timedelta(minutes=1)  # Blink reads times to the second, and may leave out the ends
 
@@ -26,13 +29,15 @@ def undescribed_span(catalog: Catalog, *, now: datetime) -> tuple[datetime, date
     absent_at = account["no_descriptions_at"]
     if absent_at and timedelta() <= now - from_utc_text(absent_at) < ABSENT_FOR:
         return None
+    asked_at = account["described_at"] or ""
+    young = utc_text(from_utc_text(asked_at) - YOUNG) if asked_at else ""
     found = catalog.rows(
         """
         SELECT min(created_at) AS first, max(created_at) AS last FROM clips
-        WHERE id > ? AND origin = 'cloud' AND description IS NULL AND remote_deleted_at IS NULL
-          AND gone_at IS NULL
+        WHERE id > :to AND (first_seen_at >= :asked_at OR coalesce(updated_at, created_at) >= :young)
+          AND origin = 'cloud' AND description IS NULL AND remote_deleted_at IS NULL AND gone_at IS NULL
         """,
-        (account["described_to"],),
+        {"to": account["described_to"], "asked_at": asked_at, "young": young},
     )[0]
     if found["first"] is None:
         return None
@@ -65,18 +70,18 @@ def record_descriptions(catalog: Catalog, found: Sequence[Description]) -> tuple
 
 
 def record_all_asked(catalog: Catalog, *, now: datetime) -> None:
-    """Blink's list was read to its end, begun at ``now``: clips known for longer than `OVERLAP` are not
-    asked for again."""
+    """Blink's list was read to its end, begun at ``now``: only clips that are young, and became known less
+    than `OVERLAP` before it, are asked for again."""
     with catalog.transaction():
         catalog.db.execute(
             """
-            UPDATE accounts SET described_to = coalesce(
+            UPDATE accounts SET described_at = ?, described_to = coalesce(
               (SELECT max(clips.id) FROM clips WHERE clips.id > described_to AND first_seen_at < ?),
               described_to
             )
             WHERE id = (SELECT account_id FROM archive)
             """,
-            (utc_text(now - OVERLAP),),
+            (utc_text(now), utc_text(now - OVERLAP)),
         )
 
 
@@ -91,7 +96,8 @@ def record_absence(catalog: Catalog, *, now: datetime) -> None:
 
 def _account(catalog: Catalog) -> dict[str, Any]:
     return catalog.rows(
-        "SELECT described_to, no_descriptions_at FROM accounts, archive WHERE accounts.id = account_id"
+        "SELECT described_at, described_to, no_descriptions_at FROM accounts, archive "
+        "WHERE accounts.id = account_id"
     )[0]
 
 

@@ -135,8 +135,8 @@ def test_the_span_of_what_is_not_described(catalog: Catalog) -> None:
 
 def test_what_was_asked_for_long_enough_is_left(catalog: Catalog) -> None:
     """After the list was read to its end, what has been known for an hour is not asked for again, and what
-    has not is; whenever it was recorded."""
-    early, late = NOW - timedelta(days=9), NOW - timedelta(days=10)
+    has not is; what becomes known later is, whenever it was recorded."""
+    early, late = NOW - timedelta(hours=9), NOW - timedelta(hours=10)
     list_items(catalog, make_item(1, created_at=early), now=NOW - timedelta(minutes=61))
     list_items(catalog, make_item(2, created_at=late), now=NOW - timedelta(minutes=59))
     assert span(catalog) == (late - MINUTE, early + MINUTE)
@@ -145,8 +145,24 @@ def test_what_was_asked_for_long_enough_is_left(catalog: Catalog) -> None:
     descriptions.record_all_asked(catalog, now=NOW + 2 * MINUTE)
     assert span(catalog) is None
     descriptions.record_all_asked(catalog, now=NOW + timedelta(days=1))  # with nothing to move to
-    list_items(catalog, make_item(3, created_at=NOW), now=NOW)
-    assert span(catalog) == (NOW - MINUTE, NOW + MINUTE)
+    ago = NOW - timedelta(days=50)
+    list_items(catalog, make_item(3, created_at=ago, updated_at=ago), now=NOW + timedelta(days=1))
+    assert span(catalog) == (ago - MINUTE, ago + MINUTE)
+
+
+@pytest.mark.parametrize("updated", [None, timedelta(hours=23), timedelta(hours=25)], ids=str)
+@pytest.mark.parametrize("created", [timedelta(hours=23), timedelta(days=9)], ids=str)
+def test_only_young_clips_are_asked_for_again(
+    catalog: Catalog, created: timedelta, updated: timedelta | None
+) -> None:
+    """A clip that Blink changed last more than a day ago has got its words long since, if ever: it is asked
+    for once, though it became known only just now; a first sync of many clips costs the next one nothing."""
+    changed = None if updated is None else NOW - updated
+    list_items(catalog, make_item(1, created_at=NOW - created, updated_at=changed))
+    assert span(catalog) is not None
+    descriptions.record_all_asked(catalog, now=NOW + MINUTE)
+    is_young = (created if updated is None else updated) < timedelta(days=1)
+    assert (span(catalog) is not None) is is_young
 
 
 @pytest.mark.parametrize(
