@@ -215,11 +215,9 @@ TABLE: tuple[Endpoint, ...] = (
     Endpoint("camera_usage", "GET", "/api/v1/camera/usage", camera_usage),
     Endpoint("arm", "POST", f"{V1}/networks/{{network:int}}/state/arm", arm),
     Endpoint("disarm", "POST", f"{V1}/networks/{{network:int}}/state/disarm", disarm),
-    Endpoint("command", "GET", "/network/{network:int}/command/{command:int}", command_status),
-    Endpoint("command_done", "POST", "/network/{network:int}/command/{command:int}/done/", command_done),
-    Endpoint(
-        "command_update", "POST", "/network/{network:int}/command/{command:int}/update/", command_update
-    ),
+    Endpoint("command", "GET", COMMAND, command_status),
+    Endpoint("command_done", "POST", f"{COMMAND}/done/", command_done),
+    Endpoint("command_update", "POST", f"{COMMAND}/update/", command_update),
     *devices.TABLE,
     *schedules.TABLE,
     *account.TABLE,
