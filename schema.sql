@@ -1,4 +1,4 @@
--- The catalog of a blink-archive, format 2.
+-- The catalog of a blink-archive, format 3.
 --
 -- Times are UTC text of one fixed width, 2026-11-23T19:52:07.000000Z, so that they sort as text.
 -- Paths are relative to the archive's root, with "/". Booleans are 0 and 1.
@@ -130,17 +130,20 @@ CREATE TABLE clips (
   not_found_at           TEXT,                   -- Blink answered that there is no such clip
   next_try_at            TEXT,
   -- decisions and ends
-  excluded_at            TEXT,
+  excluded_at            TEXT,                   -- by the user: not to be fetched
+  starred_at             TEXT,                   -- by the user: not to be pruned here
   covered_by             INTEGER REFERENCES clips (id), -- usb: the same recording, from the cloud
   gone_at                TEXT,                   -- lost at Blink before it could be fetched
   gone_reason            TEXT,
-  delete_intended_at     TEXT,
-  delete_confirmed_at    TEXT,
-  remote_deleted_at      TEXT,                   -- its tombstone was seen
-  local_removed_at       TEXT,                   -- pruned here; sha256 stays
-  local_removed_reason   TEXT,
+  delete_intended_at     TEXT,                   -- Blink is about to be asked to delete it
+  delete_confirmed_at    TEXT,                   -- Blink said that it deleted it
+  remote_deleted_at      TEXT,                   -- its tombstone was seen, or a full walk did not list it
+  local_removed_at       TEXT,                   -- its files are not here any more; sha256 stays
+  local_removed_reason   TEXT,                   -- pruned: by the user's wish; lost: missing or changed
   UNIQUE (origin, origin_key),
   CHECK ((sha256 IS NULL) = (archived_at IS NULL)),
+  CHECK ((local_removed_at IS NULL) = (local_removed_reason IS NULL)),
+  CHECK (local_removed_reason IN ('pruned', 'lost')),
   CHECK ((thumbnail_sha256 IS NULL) = (thumbnail_path IS NULL))
 ) STRICT;
 
@@ -154,6 +157,8 @@ CREATE INDEX clips_queue ON clips (created_at, id)
 CREATE INDEX clips_thumbnail_queue ON clips (created_at, id)
   WHERE sha256 IS NOT NULL AND thumbnail IS NOT NULL AND thumbnail_sha256 IS NULL
     AND thumbnail_missing_at IS NULL AND remote_deleted_at IS NULL AND local_removed_at IS NULL;
+CREATE INDEX clips_verified ON clips (verified_at, id)
+  WHERE sha256 IS NOT NULL AND local_removed_at IS NULL;
 
 -- The words to search for. It holds only the index: the text is that of clips.
 CREATE VIRTUAL TABLE clips_fts USING fts5 (
@@ -184,8 +189,10 @@ END;
 CREATE TABLE events (                            -- what the program did that matters later
   id      INTEGER PRIMARY KEY,
   at      TEXT NOT NULL,
-  kind    TEXT NOT NULL,                         -- created, archived, adopted, clash, gone, thumbnail,
-                                                 -- liveview, …
+  kind    TEXT NOT NULL,                         -- created, archived, adopted, clash, gone, delete_intended,
+                                                 -- delete_confirmed, remote_deleted, listed_again, repaired,
+                                                 -- lost, pruned, excluded, included, starred, unstarred,
+                                                 -- rebuilt, liveview, thumbnail, …
   clip_id INTEGER REFERENCES clips (id),
   run_id  INTEGER REFERENCES runs (id),
   detail  TEXT                                   -- JSON
@@ -214,6 +221,7 @@ SELECT
   clips.labels,
   clips.description,
   CASE
+    WHEN clips.local_removed_at IS NOT NULL THEN clips.local_removed_reason
     WHEN clips.sha256 IS NOT NULL THEN 'archived'
     WHEN clips.gone_at IS NOT NULL THEN 'gone'
     WHEN clips.remote_deleted_at IS NOT NULL THEN 'deleted'
@@ -222,7 +230,7 @@ SELECT
     ELSE 'waiting'
   END AS status,
   CASE
-    WHEN clips.local_removed_at IS NOT NULL THEN 'removed here: ' || clips.local_removed_reason
+    WHEN clips.local_removed_at IS NOT NULL THEN 'since ' || clips.local_removed_at
     WHEN clips.sha256 IS NOT NULL THEN 'unproven: ' || clips.unproven
     WHEN clips.gone_at IS NOT NULL THEN clips.gone_reason
     WHEN clips.remote_deleted_at IS NOT NULL OR clips.excluded_at IS NOT NULL THEN NULL
@@ -259,7 +267,7 @@ FROM clips
 WHERE sha256 IS NOT NULL
 GROUP BY 1, 2;
 
-CREATE VIEW missing AS                           -- listed by Blink, and no file here
+CREATE VIEW missing AS                           -- listed by Blink, and no file here that should be
 SELECT clip, recorded, day, network, camera, source, status, reason
 FROM clips_view
-WHERE status IN ('waiting', 'gone');
+WHERE status IN ('waiting', 'gone', 'lost');

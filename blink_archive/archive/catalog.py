@@ -24,7 +24,7 @@ from ..model import from_utc_text, utc_text
 from .layout import MARKER
 from .store import storage_errors
 
-FORMAT = 2
+FORMAT = 3
 APPLICATION_ID = 0x424C4B41  # "BLKA", shown by `file catalog.db`
 WRITER_WAITS = 60.0  # seconds, for another writer's short transaction
 READER_WAITS = 10.0

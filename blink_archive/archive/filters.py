@@ -30,13 +30,15 @@ _TERM = re.compile(r'"([^"]*)(?:"(\*?)|$)|([^\s"]+)')
 class Filter:
     """What a command was asked to look at; an empty one matches every clip.
 
-    ``since`` and ``until`` include the moment that they name. ``cameras`` and ``networks`` are names
+    ``since`` and ``until`` include the moment that they name, ``before`` does not.
+    ``cameras`` and ``networks`` are names
     or Blink's ids, ``sources`` triggers (``pir``, …); within each, any matches; ``text`` is for
     `search_terms`. Raises `UsageError` for a ``since`` later than ``until``, wherever the cameras are.
     """
 
     since: Moment | None = None
     until: Moment | None = None
+    before: Moment | None = None
     cameras: tuple[str, ...] = ()
     networks: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
@@ -111,7 +113,11 @@ def where(catalog: Catalog, wanted: Filter) -> tuple[str, dict[str, Any]]:
     """
     conditions: list[str] = []
     parameters: dict[str, Any] = {}
-    for name, moment, sign in (("since", wanted.since, ">="), ("until", wanted.until, "<=")):
+    for name, moment, sign in (
+        ("since", wanted.since, ">="),
+        ("until", wanted.until, "<="),
+        ("before", wanted.before, "<"),
+    ):
         if isinstance(moment, datetime):
             conditions.append(f"clips.created_at {sign} :{name}")
             parameters[name] = utc_text(moment)

@@ -254,8 +254,8 @@ def account(catalog: Catalog, wanted: Filter, *, run: int, began: datetime) -> d
         SELECT
           count(*) AS counted,
           total(listed) AS listed,
-          total(status = 'archived' AND now) AS archived_now,
-          total(status = 'archived' AND NOT now) AS archived_before,
+          total(archived AND now) AS archived_now,
+          total(archived AND NOT now) AS archived_before,
           total(status = 'deleted') AS deleted,
           total(status = 'gone') AS gone,
           total(status = 'covered') AS covered,
@@ -263,7 +263,8 @@ def account(catalog: Catalog, wanted: Filter, *, run: int, began: datetime) -> d
           total(status = 'excluded' OR (status = 'waiting' AND NOT matches)) AS excluded,
           total(status = 'waiting' AND matches) AS waiting
         FROM (
-          SELECT listed, clips_view.status, clips.archived_run IS :run AS now,
+          SELECT listed, clips_view.status, clips.sha256 IS NOT NULL AS archived,
+                 clips.archived_run IS :run AS now,
                  clips.gone_at >= :began AS newly, coalesce({condition}, 0) AS matches
           FROM counted JOIN clips ON clips.id = clip_id JOIN clips_view ON clips_view.id = clip_id
         )

@@ -105,9 +105,10 @@ def test_clips_json_leaves_out_nothing_but_ids(archive: Archive, catalog: Catalo
     archive_files(catalog, store, "1", clip_data=b"clip", picture=b"picture")
     row = clip_row(catalog, "1")
     with catalog.transaction():
-        for column in (column for column, value in row.items() if value is None):
-            value = row["id"] if column == "covered_by" else "7"
-            catalog.db.execute(f"UPDATE clips SET {column} = ?", (value,))
+        values = {column: "7" for column, value in row.items() if value is None}
+        values |= {"covered_by": row["id"], "local_removed_reason": "pruned"}
+        assignments = ", ".join(f"{column} = ?" for column in values)
+        catalog.db.execute(f"UPDATE clips SET {assignments}", list(values.values()))
     row = clip_row(catalog, "1")
     assert None not in row.values()
     write_dirty_days(catalog, store)
@@ -158,10 +159,10 @@ def test_sums_are_removed_when_nothing_is_left(archive: Archive, catalog: Catalo
     archive_files(catalog, store, "1", clip_data=b"clip", picture=b"picture")
     write_dirty_days(catalog, store)
     with catalog.transaction():
-        catalog.db.execute("UPDATE clips SET local_removed_at = 'now', local_removed_reason = 'old'")
+        catalog.db.execute("UPDATE clips SET local_removed_at = 'now', local_removed_reason = 'pruned'")
     write_day(catalog, store, "2026-11-23")
     assert not (archive.root / DAY / "SHA256SUMS").exists()
-    assert clips_json(archive.root)[0]["local_removed_reason"] == "old"
+    assert clips_json(archive.root)[0]["local_removed_reason"] == "pruned"
 
 
 def test_day_stays_dirty_if_writing_fails(archive: Archive, catalog: Catalog, store: Store) -> None:

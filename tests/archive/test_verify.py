@@ -177,7 +177,9 @@ def test_removed_clip_is_not_missing(archive: Archive, catalog: Catalog, paths: 
     for suffix in (".mp4", ".jpg"):
         (archive.root / paths["1"]).with_suffix(suffix).unlink()
     with catalog.transaction():
-        catalog.db.execute("UPDATE clips SET local_removed_at = 'now' WHERE origin_key = '1'")
+        catalog.db.execute(
+            "UPDATE clips SET local_removed_at = 'now', local_removed_reason = 'pruned' WHERE origin_key = '1'"
+        )
         catalog.db.execute("INSERT INTO dirty_days VALUES ('2026-11-23')")
     report = check(catalog, archive.root)
     assert (report.findings, report.checked) == ((), 4)
