@@ -128,7 +128,7 @@ async def _stored_clip(house: House) -> None:
 
 async def _stored_clip_delete(house: House) -> None:
     manifest = await house.blink.local_storage.manifest(house.module)
-    await house.done(await house.blink.local_storage.delete(manifest.clips[-1]))
+    await house.done(await house.blink.local_storage.delete(manifest.clips[-1].path))
 
 
 async def _deleted(house: House) -> None:

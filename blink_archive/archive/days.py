@@ -7,8 +7,10 @@ import posixpath
 from collections.abc import Iterator
 from typing import Any
 
+from ..errors import IntegrityError
 from . import layout
 from .catalog import FORMAT, Catalog
+from .proof import read_back
 from .store import Store
 
 # The day's own name is said once at its top, `raw` becomes `item`, and ids of rows mean nothing outside.
@@ -38,16 +40,38 @@ def write_dirty_days(catalog: Catalog, store: Store, *, only: str | None = None)
     return bool(days)
 
 
+def write_proven_day(catalog: Catalog, store: Store, day: str) -> None:
+    """Write one day's files now, and read them back from the disk: before a deletion at Blink, they have to
+    tell of its clips. Raises `IntegrityError` where they are not what was written."""
+    with catalog.transaction():  # nobody else writes the day before it is read
+        write_day(catalog, store, day)
+        catalog.db.execute("DELETE FROM dirty_days WHERE local_day = ?", (day,))
+        for path, text in day_files(catalog, day).items():
+            if text and read_back(store, path) != text.encode():
+                raise IntegrityError(
+                    f"{path} is not what was just written to it. Nothing more is deleted in this run; check "
+                    "the disk."
+                )
+
+
 def write_day(catalog: Catalog, store: Store, day: str) -> None:
     """Write one day's files, or remove ``SHA256SUMS`` where there is nothing left to list."""
+    for path, text in day_files(catalog, day).items():
+        if text:
+            store.write_text(path, text)
+        else:
+            store.remove(path)
+
+
+def day_files(catalog: Catalog, day: str) -> dict[str, str]:
+    """The text of each of a day's files by its path, empty for one that is not to be there."""
     folder = layout.day_folder(day)
     clips = catalog.rows("SELECT * FROM clips WHERE local_day = ? ORDER BY created_at, id", (day,))
-    store.write_text(f"{folder}/{layout.CLIPS_JSON}", _clips_json(catalog, day, clips))
     sums = "".join(f"{sha256}  {posixpath.relpath(path, folder)}\n" for path, sha256 in files(clips))
-    if sums:
-        store.write_text(f"{folder}/{layout.SHA256SUMS}", sums)
-    else:
-        store.remove(f"{folder}/{layout.SHA256SUMS}")
+    return {
+        f"{folder}/{layout.CLIPS_JSON}": _clips_json(catalog, day, clips),
+        f"{folder}/{layout.SHA256SUMS}": sums,
+    }
 
 
 def files(clips: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:

@@ -47,6 +47,7 @@ IN_QUEUE = (
     "sha256 IS NULL AND remote_deleted_at IS NULL AND gone_at IS NULL AND excluded_at IS NULL "
     "AND covered_by IS NULL"
 )
+LISTED = "EXISTS (SELECT 1 FROM counted WHERE clip_id = clips.id AND listed)"  # by this run
 
 
 def record_homescreen(catalog: Catalog, home: Homescreen, *, now: datetime) -> None:
@@ -167,6 +168,27 @@ def record_losses(catalog: Catalog, *, full_walk: bool, run: int, began: datetim
     return len(gone)
 
 
+def record_departures(catalog: Catalog, *, now: datetime) -> None:
+    """After a full walk that ended well: an archived clip that it did not list is at Blink no more. Listed
+    again, it is there again."""
+    left = catalog.rows(
+        """
+        SELECT id, local_day FROM clips LEFT JOIN counted ON clip_id = id
+        WHERE origin = 'cloud' AND sha256 IS NOT NULL AND remote_deleted_at IS NULL
+          AND coalesce(listed, 0) = 0
+        """
+    )
+    with catalog.transaction():
+        for row in left:
+            record_departure(catalog, row, now=now)
+
+
+def record_departure(catalog: Catalog, row: Mapping[str, Any], *, now: datetime) -> None:
+    """A whole list of what Blink has lacks this archived clip; in the caller's transaction."""
+    update_row(catalog, row, {"remote_deleted_at": utc_text(now)})
+    catalog.add_event("remote_deleted", at=now, clip_id=row["id"], detail={"witness": "absence"})
+
+
 def count_listed(catalog: Catalog, clip_id: int) -> None:
     """This run has seen the clip listed; in the caller's transaction."""
     catalog.db.execute(
@@ -188,7 +210,7 @@ def _known(catalog: Catalog, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
     rows = catalog.rows(
         """
         SELECT id, origin_key, sha256, updated_at, watched_now, local_day, partial, media, problem, gone_at,
-               remote_deleted_at, excluded_at, coalesce(listed, 0) AS listed
+               remote_deleted_at, delete_confirmed_at, excluded_at, coalesce(listed, 0) AS listed
         FROM clips LEFT JOIN counted ON clip_id = id
         WHERE origin = 'cloud' AND origin_key IN (SELECT value FROM json_each(?))
         """,
@@ -216,6 +238,7 @@ def _insert(catalog: Catalog, item: MediaItem, *, zones: Mapping[int, str], now:
         "first_seen_at": utc_text(now),
         "path": layout.clip_path(local, camera=item.device_name, key=item.key),
         "remote_deleted_at": (updated or utc_text(now)) if item.deleted else None,
+        "delete_confirmed_at": None,
         "sha256": None,
         "gone_at": None,
         "excluded_at": None,
@@ -270,12 +293,17 @@ def _renew(catalog: Catalog, row: dict[str, Any], item: MediaItem, *, now: datet
 
 
 def _touch(catalog: Catalog, row: dict[str, Any], item: MediaItem, *, now: datetime) -> None:
-    """An archived clip is listed again."""
+    """An archived clip is listed again; alive, whatever Blink said of its deletion before."""
     updated = utc_text(item.updated_at) if item.updated_at else row["updated_at"]
-    if (updated, item.watched, None) == (row["updated_at"], row["watched_now"], row["remote_deleted_at"]):
+    was_deleted = row["remote_deleted_at"] or row["delete_confirmed_at"]
+    if (updated, item.watched, None) == (row["updated_at"], row["watched_now"], was_deleted):
         return
-    changes = {"updated_at": updated, "watched_now": item.watched, "remote_deleted_at": None}
-    update_row(catalog, row, changes | {"listed_at": utc_text(now)})
+    changes = {"updated_at": updated, "watched_now": item.watched, "listed_at": utc_text(now)}
+    if was_deleted:
+        changes |= {"remote_deleted_at": None, "delete_confirmed_at": None}
+        catalog.add_event("listed_again", at=now, clip_id=row["id"])
+    update_row(catalog, row, changes)
+    row.update(changes)  # a page that shifted can hold it twice
 
 
 def _bury(catalog: Catalog, row: dict[str, Any], item: MediaItem, *, now: datetime) -> None:
@@ -285,7 +313,9 @@ def _bury(catalog: Catalog, row: dict[str, Any], item: MediaItem, *, now: dateti
     at = utc_text(item.updated_at or now)
     update_row(catalog, row, {"remote_deleted_at": at, "updated_at": at, "listed_at": utc_text(now)})
     row["remote_deleted_at"] = at  # a page that shifted can hold it twice
-    if row["sha256"] is None and row["gone_at"] is None and row["excluded_at"] is None:
+    if row["sha256"]:
+        catalog.add_event("remote_deleted", at=now, clip_id=row["id"], detail={"witness": "tombstone"})
+    elif row["gone_at"] is None and row["excluded_at"] is None:
         mark_gone(catalog, row, reason="deleted at Blink", run=None, now=now)
 
 

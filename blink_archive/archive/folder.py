@@ -71,6 +71,14 @@ class Archive:
         finally:
             lock.release()
 
+    def check_still_there(self) -> None:
+        """Raise `ArchiveError` unless folder and catalog still are where they were: a disk can leave at any
+        time, and another one come."""
+        if open_archive(self.root, self.catalog_path) != self:
+            raise ArchiveError(
+                f"{self.root} is another archive than it was a moment ago. Check which disk is mounted there."
+            )
+
     def is_locked(self) -> bool:
         """Whether a run holds the archive at this moment; never on a disk that cannot be written to."""
         file = Path(f"{self.catalog_path}.lock")

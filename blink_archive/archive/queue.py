@@ -9,7 +9,7 @@ from typing import Any
 
 from ..model import from_utc_text, utc_text
 from .catalog import Catalog
-from .feed import IN_QUEUE, mark_dirty
+from .feed import IN_QUEUE, LISTED, mark_dirty
 from .filters import Filter, where
 from .store import Kept
 
@@ -139,10 +139,9 @@ def _from(catalog: Catalog, wanted: Filter, *, module: int | None) -> tuple[str,
     # The plus keeps SQLite to the index of the queue: by origin it would read, and sort, all clips a page.
     if module is None:
         return f"{condition} AND +origin = 'cloud'", parameters
-    listed = (
-        "EXISTS (SELECT 1 FROM counted WHERE clip_id = clips.id AND listed)"  # else its path is an old one
+    condition += (
+        f" AND +origin = 'usb' AND sync_module_id = :module AND {LISTED}"  # else its path is an old one
     )
-    condition += f" AND +origin = 'usb' AND sync_module_id = :module AND {listed}"
     return condition, parameters | {"module": module}
 
 

@@ -16,6 +16,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from io import FileIO
 from pathlib import Path
 from typing import BinaryIO
 
@@ -326,10 +327,15 @@ def same_bytes(target: Path, part: Part) -> bool:
 
 def hash_file(path: Path) -> str:
     """SHA-256 of a file, in hex; raises `OSError` as reading does."""
+    with path.open("rb", buffering=0) as file:
+        return hash_open(file)
+
+
+def hash_open(file: FileIO) -> str:
+    """SHA-256 of an unbuffered file from where it stands, in hex; raises `OSError` as reading does."""
     digest = hashlib.sha256()
     buffer = bytearray(_READ)
     view = memoryview(buffer)
-    with path.open("rb", buffering=0) as file:
-        while count := file.readinto(buffer):
-            digest.update(view[:count])
+    while count := file.readinto(buffer):
+        digest.update(view[:count])
     return digest.hexdigest()

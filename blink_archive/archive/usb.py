@@ -21,14 +21,15 @@ from .feed import (
     insert_row,
     json_text,
     mark_gone,
+    record_departure,
     update_row,
 )
 
 
 @dataclass(frozen=True, slots=True)
 class RecordedManifest:
-    """What a manifest brought: new rows, clips that have left the stick since the manifest before, and how
-    many of them waited here and so are lost."""
+    """What a manifest brought: new rows, clips that have left the stick by themselves since the manifest
+    before, and how many of them waited here and so are lost."""
 
     new: int
     left: int
@@ -62,7 +63,6 @@ def record_manifest(
     A clip that waits here and is in a manifest no more is gone; but an empty or partly unreadable
     manifest proves nothing, and one that is listed again returns to the queue.
     """
-    seen = utc_text(now)
     known = {row["origin_key"]: row for row in _rows(catalog, manifest.module_id)}
     before = max((row["listed_at"] for row in known.values()), default="")
     listed = _keyed(manifest)
@@ -72,7 +72,7 @@ def record_manifest(
                 clip_id = _insert(catalog, manifest, clip, around, key=key, now=now)
             else:
                 clip_id = known[key]["id"]
-                _renew(catalog, known[key], clip, seen=seen)
+                _renew(catalog, known[key], clip, now=now)
             count_listed(catalog, clip_id)
         _cover(catalog, manifest.module_id)
         gone = []
@@ -80,11 +80,17 @@ def record_manifest(
             gone = [
                 row for row in _rows(catalog, manifest.module_id, IN_QUEUE) if row["origin_key"] not in listed
             ]
+            for row in _rows(catalog, manifest.module_id, "sha256 IS NOT NULL AND remote_deleted_at IS NULL"):
+                if row["origin_key"] not in listed:
+                    record_departure(catalog, row, now=now)
         for row in gone:
             mark_gone(catalog, row, reason="no longer on the stick", run=run, now=now)
     return RecordedManifest(
         new=len(listed.keys() - known.keys()),
-        left=sum(key not in listed and row["listed_at"] == before for key, row in known.items()),
+        left=sum(
+            key not in listed and row["listed_at"] == before and row["delete_intended_at"] is None
+            for key, row in known.items()
+        ),
         gone=len(gone),
     )
 
@@ -112,18 +118,23 @@ def _rows(catalog: Catalog, module_id: int, condition: str = "1") -> list[dict[s
     """The clips of a module's stick that an SQL condition names."""
     return catalog.rows(
         "SELECT id, origin_key, sha256, gone_at, network_id, camera_id, camera_name, created_at, covered_by, "
-        "local_day, listed_at "
+        "local_day, listed_at, remote_deleted_at, delete_intended_at, delete_confirmed_at "
         f"FROM clips WHERE origin = 'usb' AND sync_module_id = ? AND {condition} ORDER BY id",
         (module_id,),
     )
 
 
-def _renew(catalog: Catalog, row: Mapping[str, Any], clip: StoredClip, *, seen: str) -> None:
+def _renew(catalog: Catalog, row: Mapping[str, Any], clip: StoredClip, *, now: datetime) -> None:
     """A known clip is listed again. Its place at Blink changes with each manifest, and is not worth the
     writing of its day."""
-    catalog.db.execute("UPDATE clips SET media = ?, listed_at = ? WHERE id = ?", (clip.path, seen, row["id"]))
+    catalog.db.execute(
+        "UPDATE clips SET media = ?, listed_at = ? WHERE id = ?", (clip.path, utc_text(now), row["id"])
+    )
     if row["gone_at"] and not row["sha256"]:
         update_row(catalog, row, {"gone_at": None, "gone_reason": None})
+    if row["remote_deleted_at"] or row["delete_confirmed_at"]:
+        update_row(catalog, row, {"remote_deleted_at": None, "delete_confirmed_at": None})
+        catalog.add_event("listed_again", at=now, clip_id=row["id"])
 
 
 def _keyed(manifest: Manifest) -> dict[str, StoredClip]:

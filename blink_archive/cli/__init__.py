@@ -32,6 +32,7 @@ _COMMANDS = {
     "ls": ("browse", "List clips."),
     "notifications": ("settings", "Which notifications Blink sends."),
     "open": ("browse", "Open a clip in the desktop's player."),
+    "prune-remote": ("prune", "Delete clips at Blink that are proven safe here."),
     "query": ("browse", "Ask the catalog in SQL (reading only)."),
     "schedules": ("schedules", "When Blink arms and disarms a network by itself."),
     "show": ("browse", "Show all that is known of a clip."),

@@ -15,9 +15,9 @@ import click
 from ..errors import BlinkArchiveError, Interrupted, UnexpectedAnswer, UsageError
 from .actions import event_facts
 from .events import record_event
+from .interrupts import run_interruptibly
 from .options import Globals, NamedPath, command
 from .output import print_json, printable, size
-from .sync import run_interruptibly
 
 if TYPE_CHECKING:
     from ..archive.folder import Archive

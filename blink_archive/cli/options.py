@@ -319,21 +319,22 @@ class Lines(click.ParamType[str]):
 
 def make_filter(
     *,
-    since: str | None,
-    until: str | None,
-    camera: tuple[str, ...],
-    network: tuple[str, ...],
-    source: tuple[str, ...],
+    since: str | None = None,
+    until: str | None = None,
+    before: str | None = None,
+    camera: tuple[str, ...] = (),
+    network: tuple[str, ...] = (),
+    source: tuple[str, ...] = (),
     text: str | None = None,
     now: datetime,
 ) -> Filter:
-    """The `Filter` of what `filter_options` took, and of ``text``; `UsageError` for a date that is none, or a
-    span of them that is."""
+    """The `Filter` of what options took; `UsageError` for a date that is none, or a span of them that is."""
     from ..archive.filters import Filter, parse_moment
 
     return Filter(
         since=None if since is None else parse_moment(since, now=now),
         until=None if until is None else parse_moment(until, now=now),
+        before=None if before is None else parse_moment(before, now=now),
         cameras=camera,
         networks=network,
         sources=source,

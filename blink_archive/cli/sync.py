@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
-import signal
-from collections.abc import Coroutine
-from contextlib import suppress
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import click
 
-from ..errors import Interrupted, NotAnArchive
+from ..errors import NotAnArchive, UsageError
+from .actions import typed
+from .interrupts import run_interruptibly
 from .options import Globals, Rate, command, filter_options, make_filter
 from .output import MISSING, SyncProgress, bars_wanted, local, now, print_json, printable, size
+from .prune import Deletion, check_asking, keep_days_option, yes_option
 
 if TYPE_CHECKING:
     from ..archive.folder import Archive
     from ..sync.forecast import Forecast
     from ..sync.run import Options, Summary
-
-T = TypeVar("T")
 
 _SHOWN = 10  # failures told one by one; all are in --json and in `query`
 
@@ -85,6 +82,14 @@ def init_command(given: Globals) -> None:
     show_default=True,
     help="Ask for the descriptions and labels of Blink's models, too, where the account has them.",
 )
+@click.option(
+    "--delete-remote",
+    is_flag=True,
+    allow_from_autoenv=False,
+    help="Then delete at Blink what is proven safe here, as `prune-remote` does.",
+)
+@keep_days_option
+@yes_option
 @click.option("--dry-run", is_flag=True, help="Fetch and record nothing; tell what there is to do.")
 def sync_command(
     given: Globals,
@@ -97,6 +102,9 @@ def sync_command(
     workers: int,
     max_rate: float | None,
     describe: bool,
+    delete_remote: bool,
+    keep_days: int,
+    yes: bool,
     dry_run: bool,
     **filters: Any,
 ) -> None:
@@ -105,7 +113,8 @@ def sync_command(
     All that Blink lists is recorded, whatever the filters; they narrow what this run fetches.
     A bare date is the clip's local day, and --since and --until include it.
     """
-    from ..sync.run import Options
+    from ..sync.prune import Wish
+    from ..sync.run import Options, exit_code
 
     options = Options(
         origins=frozenset({"cloud", "usb"} if origin == "all" else {origin}),
@@ -116,16 +125,29 @@ def sync_command(
         max_rate=max_rate,
         describe=describe,
     )
+    if not delete_remote and (yes or typed("keep_days")):
+        raise UsageError("--keep-days and --yes belong to --delete-remote. Add it, or leave them out.")
+    if delete_remote and origin == "usb":
+        raise UsageError("--delete-remote is for the cloud. For sticks, run `blink-archive usb prune`.")
     if dry_run:
         _dry_run(given, options)
         return
+    if delete_remote:
+        check_asking(given, yes=yes)
     archive = _archive(given, create=create)
     summary = run_sync(given, archive, options)
-    if given.json:
-        print_json(summary.as_json())
-    else:
+    if not given.json:
         _tell(given, summary)
-    raise click.exceptions.Exit(summary.exit_code)
+    found, code = summary.as_json(), summary.exit_code
+    if delete_remote and code not in (0, 3):
+        given.say("Nothing is deleted at Blink, since the sync did not end well.")
+    elif delete_remote:
+        deletion = Deletion(given, Wish("cloud", options.wanted, timedelta(days=keep_days)))
+        code = exit_code({code, deletion.run(archive, yes=yes)})
+        found |= {"deletion": deletion.as_json()}
+    if given.json:
+        print_json(found)
+    raise click.exceptions.Exit(code)
 
 
 def run_sync(given: Globals, archive: Archive, options: Options) -> Summary:
@@ -141,29 +163,6 @@ def run_sync(given: Globals, archive: Archive, options: Options) -> Summary:
                 return await sync(archive, blink, options, time=Time(), progress=progress)
 
     return run_interruptibly(run())
-
-
-def run_interruptibly(work: Coroutine[Any, Any, T]) -> T:
-    """Run until done, or until the first SIGINT or SIGTERM cancels it; the second one kills."""
-
-    async def guarded() -> T:
-        task = asyncio.ensure_future(work)
-        loop = asyncio.get_running_loop()
-
-        def interrupt(number: int) -> None:
-            loop.remove_signal_handler(number)
-            signal.signal(number, signal.SIG_DFL)
-            task.cancel()
-
-        for number in (signal.SIGINT, signal.SIGTERM):
-            with suppress(NotImplementedError, RuntimeError):  # Windows, or not the main thread
-                loop.add_signal_handler(number, interrupt, number)
-        return await task
-
-    try:
-        return asyncio.run(guarded())
-    except (asyncio.CancelledError, KeyboardInterrupt):
-        raise Interrupted("Interrupted before anything was fetched.") from None
 
 
 def _archive(given: Globals, *, create: bool) -> Archive:

@@ -16,7 +16,13 @@ if TYPE_CHECKING:
 _COLUMNS = ("module", "network", "local storage", "stick", "used", "backup", "last backup")
 
 
-@group("usb", {"status": ("usb", "What each sync module says of its stick.")})
+@group(
+    "usb",
+    {
+        "prune": ("prune", "Delete clips on the sticks that are proven safe here."),
+        "status": ("usb", "What each sync module says of its stick."),
+    },
+)
 def usb_command() -> None:
     """The sticks of the sync modules (local storage). `sync` archives what is on them."""
 

@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 from ..errors import Busy, CommandFailed, NotFound, ServerError, UnsafeAddress, UsageError
-from ..model import Command, Manifest, StorageStatus, StoredClip, SyncModule
+from ..model import Command, Manifest, StorageStatus, SyncModule
 from ..protocol.endpoints import ENDPOINTS
 from ..protocol.local_storage import is_ready, parse_manifest, parse_status
 from .commands import Commands
@@ -85,9 +85,10 @@ class LocalStorage:
 
             yield await when_there(opened, pacing=self._wire.pacing)
 
-    async def delete(self, clip: StoredClip) -> Command:
-        """Has the module delete a clip from its stick; the command runs on, see `Commands.wait_for`."""
-        return await self._start("local_storage_clip_delete", clip.path)
+    async def delete(self, path: str) -> Command:
+        """Has the module delete the clip at ``path`` (`StoredClip.path`) from its stick; the command runs on,
+        see `Commands.wait_for`."""
+        return await self._start("local_storage_clip_delete", path)
 
     async def _start(self, name: str, path: str) -> Command:
         """Starts a command about the clip at ``path``."""

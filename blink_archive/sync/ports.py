@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol, TypeVar
 
-from ..model import DescriptionPage, Homescreen, Manifest, MediaPage, SyncModule
+from ..model import Command, DescriptionPage, Homescreen, Manifest, MediaPage, SyncModule
 
 T = TypeVar("T")
 
@@ -56,16 +56,26 @@ class LocalStorage(Media, Protocol):
     """The sticks of the sync modules. Raises `BlinkError`, `SignInError`, and `CommandFailed`."""
 
     async def manifest(self, module: SyncModule) -> Manifest: ...
+    async def delete(self, path: str) -> Command: ...
+
+
+class Commands(Protocol):
+    """The end of a command. Raises `CommandFailed`."""
+
+    async def wait_for(self, command: Command, *, timeout: float) -> Command: ...  # noqa: ASYNC109
 
 
 class Blink(Media, Protocol):
-    """What a sync asks. Each question raises `BlinkError` or `SignInError`."""
+    """What a sync and a prune ask. Each question raises `BlinkError` or `SignInError`."""
 
     async def homescreen(self) -> Homescreen: ...
     async def media_changed(self, *, since: datetime, page: int) -> MediaPage: ...
     async def descriptions(self, *, start: datetime, end: datetime, key: str | None) -> DescriptionPage: ...
+    async def delete_media(self, ids: Sequence[int]) -> None: ...
     @property
     def local_storage(self) -> LocalStorage: ...
+    @property
+    def commands(self) -> Commands: ...
 
 
 class Progress(Protocol):

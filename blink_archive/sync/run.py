@@ -201,10 +201,13 @@ class _Run:
 
     async def _settle(self) -> None:
         """After the fetch, however it ended: who is lost, whose file is here all the same, and the days."""
+        full_walk = self.walk.finished and self.walk.full and self.walk.listed > 0
+        if full_walk:
+            await self.aside(partial(feed.record_departures, self.catalog, now=self.time.now()))
         losses = partial(
             feed.record_losses,
             self.catalog,
-            full_walk=self.walk.finished and self.walk.full and self.walk.listed > 0,
+            full_walk=full_walk,
             run=self.summary.run,
             began=self.began,
             now=self.time.now(),

@@ -175,7 +175,7 @@ def test_a_clip_is_deleted_on_the_stick(tmp_path: Path) -> None:
     """A command of its own path, with an empty body."""
     blink = FakeBlink()
     blink.say(DELETE, ok("local_storage_clip_request"))
-    command = asked(tmp_path, blink, lambda opened: opened.local_storage.delete(stored()))
+    command = asked(tmp_path, blink, lambda opened: opened.local_storage.delete(stored().path))
     assert command.id == 750082100
     assert made(blink) == [f"POST {DELETE}"]
     assert blink.requests[0].content == b""

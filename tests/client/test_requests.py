@@ -94,7 +94,7 @@ FORMS: list[tuple[str, Ask, str, Any]] = [
     ("video_options", lambda blink: blink.account.set_auto_delete_days(30), "/api/v1/account/video_options", {"auto_delete_days": 30}),
     ("media_delete", lambda blink: blink.delete_media([7000001, 7000002]), "/api/v1/accounts/1100001/media/delete", {"media_list": [7000001, 7000002]}),
     ("local_storage_clip_request", fetched, f"{STICK}/request/8", EMPTY),
-    ("local_storage_clip_delete", lambda blink: blink.local_storage.delete(STORED), f"{STICK}/delete/8", EMPTY),
+    ("local_storage_clip_delete", lambda blink: blink.local_storage.delete(STORED.path), f"{STICK}/delete/8", EMPTY),
     ("logout", lambda blink: blink.account.log_out(), "/api/v4/account/1100001/client/1100002/logout", EMPTY),
 ]  # fmt: skip
 
