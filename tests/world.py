@@ -16,11 +16,13 @@ from typing import Any
 from uuid import uuid4
 
 from blink_archive.archive.catalog import Catalog
+from blink_archive.archive.deletion import Plan
 from blink_archive.archive.folder import Archive, create_archive
 from blink_archive.client import Blink, Pacing, SignIn, StateDir
 from blink_archive.errors import CodeNeeded
 from blink_archive.simulator import Settings, Simulator
 from blink_archive.sync.ports import Time
+from blink_archive.sync.prune import Pruned, Wish, prune
 from blink_archive.sync.run import Options, Summary, sync
 
 
@@ -103,11 +105,30 @@ class World:
         return asyncio.run(self._sync(Options(**options)))
 
     async def _sync(self, options: Options) -> Summary:
-        time = Time(now=self.clock.now, sleep=self.clock.sleep, random=lambda: self.chance)
         async with self.cloud() as cloud:
-            summary = await sync(self.archive, cloud, options, time=time, progress=Silent())
+            summary = await sync(self.archive, cloud, options, time=self._time(), progress=Silent())
         self.check_sum(summary)
         return summary
+
+    def plan(self, origin: str = "cloud", **wish: Any) -> Plan:
+        """What a prune would do now."""
+        catalog = Catalog.read(self.archive.catalog_path)
+        try:
+            return Wish(origin, **wish).plan(catalog, now=self.clock.now())
+        finally:
+            catalog.close()
+
+    def prune(self, origin: str = "cloud", **wish: Any) -> Pruned:
+        """Delete at Blink, or on the sticks, all that may go, through the real client, over HTTP."""
+        chosen = frozenset(clip.id for clip in self.plan(origin, **wish).delete)
+        return asyncio.run(self._prune(Wish(origin, **wish), chosen))
+
+    async def _prune(self, wish: Wish, chosen: frozenset[int]) -> Pruned:
+        async with self.cloud() as cloud:
+            return await prune(self.archive, cloud, wish, chosen, time=self._time())
+
+    def _time(self) -> Time:
+        return Time(now=self.clock.now, sleep=self.clock.sleep, random=lambda: self.chance)
 
     @staticmethod
     def check_sum(summary: Summary) -> None:

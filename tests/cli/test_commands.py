@@ -382,6 +382,6 @@ def test_only_what_confirms_creates_or_destroys_has_no_variable() -> None:
             if isinstance(option, click.Option) and not option.hidden and not has_one:
                 without.add(option.opts[0])
     assert without == {
-        "--init", "--code", "--resend", "--all", "--set", "--yes", "--force", "--obsolete",
+        "--init", "--code", "--resend", "--all", "--set", "--yes", "--force", "--obsolete", "--delete-remote",
         "--auto-delete-days",
     }  # fmt: skip
