@@ -55,12 +55,20 @@ def write_proven_day(catalog: Catalog, store: Store, day: str) -> None:
 
 
 def write_day(catalog: Catalog, store: Store, day: str) -> None:
-    """Write one day's files, or remove ``SHA256SUMS`` where there is nothing left to list."""
+    """Write one day's files, or remove ``SHA256SUMS`` where there is nothing left to list.
+
+    Before that, what was pruned is removed: so the rest of a killed run goes when its day is written.
+    """
+    pruned = catalog.rows(
+        "SELECT * FROM clips WHERE local_day = ? AND local_removed_reason = 'pruned'", (day,)
+    )
+    rest = files([row | {"local_removed_at": None} for row in pruned])
+    store.remove([path for path, sha256 in rest if store.holds(path, sha256)])
     for path, text in day_files(catalog, day).items():
         if text:
             store.write_text(path, text)
         else:
-            store.remove(path)
+            store.remove([path])
 
 
 def day_files(catalog: Catalog, day: str) -> dict[str, str]:

@@ -214,15 +214,24 @@ class Store:
                 part.path.replace(target)
                 self._sync_folder(target.parent)
 
-    def remove(self, path: str) -> None:
-        """Remove a small file of ours, if it is there, durably."""
-        target = self.file(path)
-        with storage_errors(f"remove {path}"):
-            try:
-                target.unlink()
-            except FileNotFoundError:
-                return
-            self._sync_folder(target.parent)
+    def holds(self, path: str, sha256: str) -> bool:
+        """Whether a plain file with those bytes lies there."""
+        file = self.file(path)
+        with storage_errors(f"read {path}"):
+            return file.is_file() and not file.is_symlink() and hash_file(file) == sha256
+
+    def remove(self, paths: Iterable[str]) -> None:
+        """Remove files, as far as they are there, durably."""
+        folders = set()
+        for path in paths:
+            target = self.file(path)
+            with storage_errors(f"remove {path}"):
+                if os.path.lexists(target):
+                    target.unlink()
+                    folders.add(target.parent)
+        for folder in folders:
+            with storage_errors(f"put the folder {folder.name} on stable storage"):
+                self._sync_folder(folder)
 
     def _link(self, source: Path, target: Path) -> bool:
         """Name ``source`` ``target`` without overwriting; False where ``target`` exists."""

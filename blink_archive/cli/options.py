@@ -340,20 +340,3 @@ def make_filter(
         sources=source,
         text=text,
     )
-
-
-class Rate(click.ParamType[float]):
-    """``2MB/s``, ``500k``: bytes a second."""
-
-    name = "rate"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        text = str(value).strip().lower().removesuffix("/s").removesuffix("b").strip()
-        number, unit = (text[:-1], text[-1]) if text[-1:] in {"k", "m", "g"} else (text, "")
-        try:
-            rate = float(number) * {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}[unit]
-        except ValueError:
-            self.fail(f"{value!r} is no rate. Write 2MB/s or 500k.", param, ctx)
-        if not 1 <= rate < float("inf"):
-            self.fail(f"{value!r} would let nothing through. Write 2MB/s or 500k.", param, ctx)
-        return rate

@@ -11,9 +11,10 @@ import click
 from ..errors import NotAnArchive, UsageError
 from .actions import typed
 from .interrupts import run_interruptibly
-from .options import Globals, Rate, command, filter_options, make_filter
+from .options import Globals, command, filter_options, make_filter
 from .output import MISSING, SyncProgress, bars_wanted, local, now, print_json, printable, size
 from .prune import Deletion, check_asking, keep_days_option, yes_option
+from .quantities import Rate
 
 if TYPE_CHECKING:
     from ..archive.folder import Archive

@@ -343,7 +343,7 @@ def test_removal_is_durable(tmp_path: Path) -> None:
     store = ready(tmp_path, fsync=lambda fd: synced.append((os.fstat(fd).st_ino, note.exists())))
     store.write_text("2026/note.txt", "one")
     synced.clear()
-    store.remove("2026/note.txt")
+    store.remove(["2026/note.txt"])
     assert synced == [(note.parent.stat().st_ino, False)]
 
 
@@ -351,8 +351,8 @@ def test_remove(tmp_path: Path) -> None:
     """Removing a small file is harmless where it is gone already."""
     store = ready(tmp_path)
     store.write_text("note.txt", "one")
-    store.remove("note.txt")
-    store.remove("note.txt")
+    store.remove(["note.txt"])
+    store.remove(["note.txt"])
     assert not (tmp_path / "note.txt").exists()
 
 
@@ -367,7 +367,7 @@ def test_paths_that_leave_the_root_are_refused(tmp_path: Path, path: str) -> Non
     for refused in (
         lambda: store.keep(part, path),
         lambda: store.write_text(path, "x"),
-        lambda: store.remove(path),
+        lambda: store.remove([path]),
         lambda: store.sync_folders([path]),
     ):
         with pytest.raises(ArchiveError):

@@ -1,0 +1,157 @@
+"""``prune-local``: remove old files from the archive, by the user's rules."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..errors import IntegrityError, UsageError
+from .options import Globals, command
+from .output import now, print_json, print_table, printable, size
+from .prune import check_asking, yes_option
+from .quantities import Size, Span
+
+if TYPE_CHECKING:
+    from ..archive.folder import Archive
+    from ..archive.retention import LocalClip, LocalPlan
+
+_BATCH = 100  # clips a transaction: each file is read before it is given up
+_SHOWN = 10
+
+
+@command("prune-local")
+@click.option(
+    "--keep",
+    type=Span(),
+    metavar="SPAN",
+    help="Remove clips that were recorded longer ago: 365d.",
+)
+@click.option(
+    "--max-size",
+    type=Size(),
+    metavar="SIZE",
+    help="Remove the oldest clips until all that stay are no more than this: 500GB.",
+)
+@click.option("--keep-starred", is_flag=True, help="Keep what has a star (`star`).")
+@click.option(
+    "--force",
+    is_flag=True,
+    allow_from_autoenv=False,
+    help="Remove also clips that Blink still has; they are not fetched again.",
+)
+@click.option("--dry-run", is_flag=True, help="Remove nothing; show each clip, and why it would go or stay.")
+@yes_option
+def prune_local_command(
+    given: Globals,
+    *,
+    keep: timedelta | None,
+    max_size: int | None,
+    keep_starred: bool,
+    force: bool,
+    dry_run: bool,
+    yes: bool,
+) -> None:
+    """Remove old clips and their thumbnails from the archive, for good.
+
+    The catalog keeps their rows and hashes, and they are not fetched again. A clip that Blink still has
+    stays, but for --force; so does a file that is not what the catalog knows (exit code 7).
+    """
+    from ..archive.retention import Retention, local_clips, plan_retention
+
+    if keep is None and max_size is None:
+        raise UsageError("Say what is to leave: what is older than --keep 365d, or beyond --max-size 500GB.")
+    wanted = Retention(keep, max_size, keep_starred, force)
+    archive = given.archive()
+    catalog = archive.open_catalog()
+    try:
+        plan = plan_retention(local_clips(catalog), wanted, now=now())
+    finally:
+        catalog.close()
+    if dry_run:
+        _show(given, plan)
+        return
+    if plan.remove and not yes:
+        check_asking(given, yes=yes)
+        if not click.confirm(f"{_gist(plan)}. Remove them here for good?", err=True):
+            given.say("Nothing was removed.")
+            return
+    strange = _remove(archive, [clip for clip, _ in plan.remove])
+    _tell(given, plan, strange, max_size=max_size)
+    if strange:
+        raise IntegrityError(
+            f"{len(strange)} clips were left alone, since their files are not what the catalog knows: "
+            f"{next(iter(strange.values()))} is one. `blink-archive verify` tells of them all."
+        )
+
+
+def _remove(archive: Archive, clips: list[LocalClip]) -> dict[str, str]:
+    """Remove these clips' files, and write their days; the paths of those left alone, by the clips' keys."""
+    from ..archive.days import write_dirty_days
+    from ..archive.retention import record_removal
+
+    strange: dict[str, str] = {}
+    keys = {clip.id: clip.key for clip in clips}
+    with archive.lock():
+        catalog = archive.open_catalog(write=True)
+        try:
+            run, removed = catalog.begin_run("prune-local", now=now()), 0
+            for start in range(0, len(clips), _BATCH):
+                batch = clips[start : start + _BATCH]
+                found = record_removal(catalog, archive.store, batch, run=run, now=now())
+                strange |= {keys[clip]: path for clip, path in found.items()}
+                removed += len(batch) - len(found)
+            while write_dirty_days(catalog, archive.store):
+                pass
+            code = IntegrityError.exit_code if strange else 0
+            catalog.end_run(run, exit_code=code, summary={"removed": removed}, now=now())
+        finally:
+            catalog.close()
+    return strange
+
+
+def _show(given: Globals, plan: LocalPlan) -> None:
+    if given.json:
+        print_json(_facts(plan) | {"left_bytes": plan.left})
+        return
+    rows = [(*each, "remove") for each in plan.remove] + [(*each, "keep") for each in plan.kept]
+    if rows:
+        print_table(("clip", "recorded", "camera", "size", "plan", "reason"), rows, cells=_cells)
+    click.echo(f"{_gist(plan)}. Nothing was removed.")
+
+
+def _tell(given: Globals, plan: LocalPlan, strange: dict[str, str], *, max_size: int | None) -> None:
+    removed = [clip for clip, _ in plan.remove if clip.key not in strange]
+    if given.json:
+        print_json(
+            _facts(plan)
+            | {"removed": [clip.key for clip in removed], "bytes": sum(clip.bytes for clip in removed)}
+            | {"left_alone": [{"clip": clip, "path": path} for clip, path in strange.items()]}
+        )
+        return
+    for clip, reason in plan.kept[:_SHOWN]:
+        given.say(f"Clip {clip.key} stays: {printable(reason)}")
+    if len(plan.kept) > _SHOWN:
+        given.say(f"… and {len(plan.kept) - _SHOWN} more stay: `--dry-run` shows why.")
+    if max_size is not None and plan.left > max_size:
+        given.say(f"What stays is still {size(plan.left)}, more than {size(max_size)}.")
+    if not given.quiet:
+        click.echo(f"Removed {len(removed)} clips, {size(sum(clip.bytes for clip in removed))}.")
+
+
+def _facts(plan: LocalPlan) -> dict[str, Any]:
+    return {
+        "planned": [{"clip": clip.key, "reason": reason} for clip, reason in plan.remove],
+        "kept": [{"clip": clip.key, "reason": reason} for clip, reason in plan.kept],
+    }
+
+
+def _gist(plan: LocalPlan) -> str:
+    total = size(sum(clip.bytes for clip, _ in plan.remove))
+    return f"{len(plan.remove)} clips are to leave the archive, {total}"
+
+
+def _cells(row: Any) -> tuple[Any, ...]:
+    clip, reason, verdict = row
+    return clip.key, clip.recorded, clip.camera, size(clip.bytes), verdict, reason

@@ -1,0 +1,60 @@
+"""Quantities as they are typed: rates, sizes, spans of time."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Any
+
+import click
+
+from ..errors import UsageError
+
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt])b?", re.IGNORECASE)
+_UNITS = {"k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
+
+
+class Rate(click.ParamType[float]):
+    """``2MB/s``, ``500k``: bytes a second."""
+
+    name = "rate"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        text = str(value).strip().lower().removesuffix("/s").removesuffix("b").strip()
+        number, unit = (text[:-1], text[-1]) if text[-1:] in {"k", "m", "g"} else (text, "")
+        try:
+            rate = float(number) * {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}[unit]
+        except ValueError:
+            self.fail(f"{value!r} is no rate. Write 2MB/s or 500k.", param, ctx)
+        if not 1 <= rate < float("inf"):
+            self.fail(f"{value!r} would let nothing through. Write 2MB/s or 500k.", param, ctx)
+        return rate
+
+
+class Size(click.ParamType[int]):
+    """``500GB``, ``1.5T``: bytes, in the decimal units that disks are sold by. A bare number, which could
+    mean any unit, is none; 0 is."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        text = str(value).strip()
+        if text == "0":
+            return 0
+        if not (found := _SIZE.fullmatch(text)):
+            self.fail(f"{value!r} is no size. Write a number and its unit: 500GB, 1.5TB.", param, ctx)
+        return round(float(found[1]) * _UNITS[found[2].lower()])
+
+
+class Span(click.ParamType[timedelta]):
+    """``90s``, ``10m``, ``2h``, ``365d``, ``4w``."""
+
+    name = "span"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+        from ..archive.durations import parse_duration
+
+        try:
+            return parse_duration(str(value))
+        except UsageError as error:
+            self.fail(str(error), param, ctx)
