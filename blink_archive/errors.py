@@ -32,6 +32,7 @@
     ├── ArchiveBusy                   6  another run holds the archive
     ├── IntegrityError                7  a file is missing, changed or foreign
     ├── StorageError                  8  disk full or not writable
+    │   └── LowSpace                     less is free than is kept in reserve
     └── Interrupted                 130
 """
 
@@ -185,6 +186,10 @@ class StorageError(BlinkArchiveError):
     """The disk is full, read-only, or fails."""
 
     exit_code = 8
+
+
+class LowSpace(StorageError):
+    """Less space is free than the user wants to be left: stopped before the disk is full."""
 
 
 class Interrupted(BlinkArchiveError):

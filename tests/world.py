@@ -102,7 +102,7 @@ class World:
 
     def sync(self, **options: Any) -> Summary:
         """One sync through the real client, over HTTP."""
-        return asyncio.run(self._sync(Options(**options)))
+        return asyncio.run(self._sync(Options(**({"reserve": 0, "quiet": None} | options))))
 
     async def _sync(self, options: Options) -> Summary:
         async with self.cloud() as cloud:
@@ -211,6 +211,8 @@ class World:
             "BLINK_ARCHIVE_API_URL": self.blink.url,
             "BLINK_ARCHIVE_OAUTH_URL": self.blink.url,
             "BLINK_ARCHIVE_NO_INPUT": "1",
+            "BLINK_ARCHIVE_RESERVE": "0",  # however little is free where the tests run
+            "BLINK_ARCHIVE_QUIET_DAYS": "0",
             **more,
         }
 

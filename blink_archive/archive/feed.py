@@ -111,6 +111,17 @@ def network_zones(catalog: Catalog) -> dict[int, str]:
     return {row["id"]: row["time_zone"] for row in catalog.rows("SELECT id, time_zone FROM networks")}
 
 
+def changed_since(catalog: Catalog, since: datetime) -> int:
+    """How many clips that Blink should still have, as far as is known here, changed then or later."""
+    return int(
+        catalog.value(
+            "SELECT count(*) FROM clips WHERE origin = 'cloud' AND coalesce(updated_at, created_at) >= ? "
+            "AND remote_deleted_at IS NULL AND gone_at IS NULL",
+            (utc_text(since),),
+        )
+    )
+
+
 def record_page(
     catalog: Catalog, items: Sequence[MediaItem], *, zones: Mapping[int, str], now: datetime
 ) -> Recorded:

@@ -20,7 +20,7 @@ from io import FileIO
 from pathlib import Path
 from typing import BinaryIO
 
-from ..errors import StorageError
+from ..errors import LowSpace, StorageError
 from . import layout
 
 _UNSUPPORTED = {errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.ENOTTY}
@@ -115,6 +115,16 @@ class Store:
     def free_bytes(self) -> int:
         """Free space for this user on the archive's disk, in bytes."""
         return shutil.disk_usage(self.root).free
+
+    def check_space(self, count: int, *, reserve: int) -> None:
+        """Raise `LowSpace` unless after ``count`` more bytes ``reserve`` are left free."""
+        with storage_errors(f"ask for the free space of {self.root}"):
+            free = self.free_bytes()
+        if reserve and free - count < reserve:
+            raise LowSpace(
+                f"{free / 1e9:.1f} GB are free on the disk of {self.root}, and {reserve / 1e9:g} GB of it "
+                "stay so (--reserve). Free some space and run it again; what is archived is safe."
+            )
 
     def empty_incoming(self) -> None:
         """Throw away what a run that died left half written, but no `live_part`. Only under the run lock."""

@@ -14,7 +14,7 @@ from .interrupts import run_interruptibly
 from .options import Globals, command, filter_options, make_filter
 from .output import MISSING, SyncProgress, bars_wanted, local, now, print_json, printable, size
 from .prune import Deletion, check_asking, keep_days_option, yes_option
-from .quantities import Rate
+from .quantities import Rate, Size
 
 if TYPE_CHECKING:
     from ..archive.folder import Archive
@@ -78,6 +78,22 @@ def init_command(given: Globals) -> None:
     help="Fetch no faster than this: 2MB/s.",
 )
 @click.option(
+    "--reserve",
+    type=Size(),
+    default="1GB",
+    show_default=True,
+    metavar="SIZE",
+    help="Stop before less than this is free on the disk; 0: never.",
+)
+@click.option(
+    "--quiet-days",
+    type=click.IntRange(min=0),
+    default=7,
+    show_default=True,
+    metavar="N",
+    help="Warn of a camera that is armed and has no clip for N days; 0: never.",
+)
+@click.option(
     "--describe/--no-describe",
     default=True,
     show_default=True,
@@ -102,6 +118,8 @@ def sync_command(
     limit: int | None,
     workers: int,
     max_rate: float | None,
+    reserve: int,
+    quiet_days: int,
     describe: bool,
     delete_remote: bool,
     keep_days: int,
@@ -125,6 +143,8 @@ def sync_command(
         workers=workers,
         max_rate=max_rate,
         describe=describe,
+        reserve=reserve,
+        quiet=timedelta(days=quiet_days) if quiet_days else None,
     )
     if not delete_remote and (yes or typed("keep_days")):
         raise UsageError("--keep-days and --yes belong to --delete-remote. Add it, or leave them out.")

@@ -64,9 +64,7 @@ async def discover(
     watermark = await aside(catalog.watermark)
     since = EPOCH if walk.full or watermark.since is None else watermark.since - OVERLAP
     walk.full = since == EPOCH
-    had_clips = await aside(
-        lambda: catalog.value("SELECT EXISTS (SELECT 1 FROM clips WHERE origin = 'cloud')")
-    )
+    expected = await aside(partial(feed.changed_since, catalog, since))
     zones = await aside(lambda: feed.network_zones(catalog))
     server_time: datetime | None = None
     stale = 0
@@ -94,7 +92,7 @@ async def discover(
     except BlinkError as error:
         walk.error = error
         return
-    moved = _believed(walk, server_time, watermark=watermark, had_clips=bool(had_clips), now=time.now())
+    moved = _believed(walk, server_time, watermark=watermark, expected=expected, now=time.now())
     if moved is not None:
         await aside(lambda: catalog.set_watermark(moved))
 
@@ -117,18 +115,23 @@ async def _pages(blink: Blink, *, since: datetime, time: Time) -> AsyncIterator[
 
 
 def _believed(
-    walk: Walk, server_time: datetime | None, *, watermark: Watermark, had_clips: bool, now: datetime
+    walk: Walk, server_time: datetime | None, *, watermark: Watermark, expected: int, now: datetime
 ) -> Watermark | None:
     """The walk reached its empty page: the new watermark, or None where something speaks against it."""
     if walk.listed == 0:
         # a quiet day, a new account, or throttled: the next walk overlaps more
-        if walk.full and had_clips:
+        if walk.full and expected:
             walk.warnings.append(
                 "Blink listed no clips at all, though it used to have some. Throttled accounts have seen "
                 "that: look into the app, and run `blink-archive sync --full` tomorrow."
             )
-        else:
-            walk.finished = True
+            return None
+        walk.finished = True
+        if expected:
+            walk.warnings.append(
+                f"Blink listed nothing, though {expected} clips that it listed before changed lately. "
+                "Throttled accounts have seen that: look into the app. The next sync looks there again."
+            )
         return None
     if server_time is None:
         walk.warnings.append("Blink's answer carried no date, so the next sync lists the same stretch again.")

@@ -36,10 +36,18 @@ class Receiver:
     """Downloads for all workers of a pass: they share one rate, and one "slow down"."""
 
     def __init__(
-        self, source: Media, store: Store, *, max_rate: float | None, time: Time, progress: Progress
+        self,
+        source: Media,
+        store: Store,
+        *,
+        max_rate: float | None,
+        reserve: int,
+        time: Time,
+        progress: Progress,
     ) -> None:
         self._source = source
         self._store = store
+        self._reserve = reserve  # bytes that stay free
         self._max_rate = max_rate  # bytes a second
         self._time = time
         self._progress = progress
@@ -51,7 +59,7 @@ class Receiver:
         """The clip's bytes; downloaded twice, if the first arrival could not be proven whole.
 
         Parts are discarded when ``parts`` is left. Raises `BlinkError`, `SignInError`, `BadMedia`,
-        `StorageError`.
+        `StorageError`, `LowSpace`.
         """
         first = await self._attempts(lambda: self._mp4(path, parts))
         if first.flaw is None:
@@ -66,10 +74,11 @@ class Receiver:
         return await self._attempts(lambda: self._jpeg(path, parts))
 
     async def _mp4(self, path: str, parts: ExitStack) -> Received:
-        part = self._store.open_part()
-        parts.callback(part.discard)
         async with self._source.media(path, thumbnail=False) as stream:
             length = stream.length
+            self._store.check_space(length or 0, reserve=self._reserve)
+            part = self._store.open_part()
+            parts.callback(part.discard)
             async for chunk in stream.chunks:
                 part.write(chunk)
                 await self._count(len(chunk))

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from itertools import chain, islice
 from typing import Any
 
 from ..archive import feed, queue
 from ..archive.catalog import Catalog
+from ..archive.concerns import concerns
 from ..archive.days import write_dirty_days
 from ..archive.filters import Filter, where
 from ..archive.folder import Archive, on_network_file_system
@@ -21,6 +22,7 @@ from ..errors import (
     BlinkArchiveError,
     BlinkError,
     Interrupted,
+    LowSpace,
     NetworkError,
     ServerError,
     SignInError,
@@ -43,7 +45,8 @@ PRECEDENCE = (130, 8, 7, 4, 5, 3, 1)
 @dataclass(frozen=True, slots=True)
 class Options:
     """What a sync was asked for. ``origins``: from where it fetches. ``limit`` is in clips, ``max_rate`` in
-    bytes a second. ``describe``: whether it asks for the cloud's descriptions, too."""
+    bytes a second. ``describe``: whether it asks for the cloud's descriptions, too. ``reserve``: bytes of the
+    disk that stay free. ``quiet``: for how long an armed camera may record nothing; None: for ever."""
 
     origins: frozenset[str] = frozenset({"cloud", "usb"})
     full: bool = False
@@ -52,6 +55,8 @@ class Options:
     workers: int = 6
     max_rate: float | None = None
     describe: bool = True
+    reserve: int = 10**9
+    quiet: timedelta | None = timedelta(days=7)
 
 
 @dataclass(slots=True)
@@ -162,10 +167,12 @@ class _Run:
                     await self._fetch(self.blink)
                 if "usb" in self.options.origins and home is not None:
                     await self._fetch_sticks(home)
-            except (SignInError, BlinkError, UsageError) as error:
+            except (SignInError, BlinkError, UsageError, LowSpace) as error:
                 self._stop(error)
             await self._settle()
             await self._describe()
+            told = partial(concerns, self.catalog, quiet=self.options.quiet, now=self.time.now())
+            self.summary.warnings += await self.aside(lambda: list(told()))
         except asyncio.CancelledError:
             self._stop(
                 Interrupted("Interrupted; what was complete is kept, the next sync goes on from here.")
@@ -272,7 +279,12 @@ class _Run:
         total = await self.aside(lambda: count() + count(archived=True))
         self.progress.start(total if self.left is None else min(total, self.left))
         receiver = Receiver(
-            source, self.store, max_rate=options.max_rate, time=self.time, progress=self.progress
+            source,
+            self.store,
+            max_rate=options.max_rate,
+            reserve=options.reserve,
+            time=self.time,
+            progress=self.progress,
         )
         fetch = Fetch(
             self.catalog,
