@@ -207,6 +207,39 @@ class Store:
                 current = layout.with_suffix_number(path, number)
         return Kept(current, clash=path if number > 1 else None)
 
+    def put_back(self, part: Part, path: str) -> str | None:
+        """Give a durable part the name of a file that was missing or damaged, durably; what stands there is
+        moved aside first, and told by its new name. None where nothing did, or the same bytes.
+
+        Only under the run lock. Raises `StorageError`.
+        """
+        target = self.file(path)
+        with storage_errors(f"move a file to {path}"):
+            self._make_folders(target.parent)
+            if same_bytes(target, part):
+                self._sync_file(target)
+                part.discard()
+                return None
+            aside = self.set_aside(path)
+            part.path.replace(target)
+            self._sync_folder(target.parent)
+        return aside
+
+    def set_aside(self, path: str) -> str | None:
+        """Rename a damaged file to ``<name>.damaged``, or the next free name like it, durably; its new path,
+        None where there is no file. Only under the run lock. Raises `StorageError`."""
+        target = self.file(path)
+        if not os.path.lexists(target):
+            return None
+        number, aside = 1, f"{path}.damaged"
+        while os.path.lexists(self.file(aside)):
+            number += 1
+            aside = layout.with_suffix_number(f"{path}.damaged", number)
+        with storage_errors(f"rename {path}"):
+            target.rename(self.file(aside))
+            self._sync_folder(target.parent)
+        return aside
+
     def sync_folders(self, paths: Iterable[str]) -> None:
         """Fsync the directory of each of these files, each once."""
         for folder in {self.file(path).parent for path in paths}:

@@ -2,60 +2,114 @@
 
 from __future__ import annotations
 
-import hashlib
+import json
 import os
-import posixpath
-import re
-import stat
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+import time
+from array import array
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime
-from itertools import groupby, islice
-from operator import itemgetter
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Literal
+from typing import TypeVar
 
-from ..errors import StorageError
+from ..errors import ArchiveError, StorageError
 from ..model import utc_text
-from . import layout
 from .catalog import Catalog, catalog_errors
 from .days import files
-from .layout import thumbnail_path
-from .store import hash_file
+from .findings import Finding, check_file
+from .folder import Archive
+from .tree import strangers, unlike_days
 
-_BATCH = 500
-_NUMBERED = re.compile(r"~\d+(?=\.\w+$)")
-_IMPORTED = re.compile(
-    r"_import-[0-9a-f]{8}(~\d+)?\.mp4$"
-)  # an import names its files just before their rows
+T = TypeVar("T")
+R = TypeVar("R")
 
+_PAGE = 500  # rows of clips held in memory at a time
+_BATCH = 500  # clips whose dates are written at a time, at most
+_BATCH_SECONDS = 5.0
+_AHEAD = 4  # clips given to each thread before the first of them is waited for
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One file that is not as it should be; ``path`` is relative to the folder that was verified."""
-
-    kind: Literal["missing", "changed", "foreign"]
-    path: str
-    detail: str
+_HERE = "sha256 IS NOT NULL AND local_removed_at IS NULL"
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
     """What `verify` found. ``other`` counts files that are not ours and are forgiven; ``days`` are those
-    (2026-11-23) whose ``SHA256SUMS`` or ``clips.json`` is among the findings."""
+    (2026-11-23) whose ``SHA256SUMS`` or ``clips.json`` is among the findings.
+
+    ``left``: so many clips were not reached in the time given; ``searched``: that time was enough to look at
+    the whole folder for foreign files, and at the days' own.
+    """
 
     checked: int
     bytes: int
     other: int
     findings: tuple[Finding, ...]
     days: tuple[str, ...] = ()
+    left: int = 0
+    searched: bool = True
 
 
 @dataclass(frozen=True, slots=True)
-class _File:
-    path: str
-    sha256: str
+class _Clip:
+    id: int
+    files: tuple[tuple[str, str], ...]  # (path, sha256)
+
+
+@dataclass(frozen=True, slots=True)
+class Oldest:
+    """How far back the verification of an archive reaches: clips ``never`` verified, and when the one was
+    whose turn was longest ago (None where there is none)."""
+
+    never: int
+    at: str | None
+
+
+class Dates:
+    """``verified_at`` of what was read, written while the reading goes on.
+
+    A disk that is read-only, or a catalog that another program holds, can be verified too: ``trouble`` says
+    then why no date is kept.
+    """
+
+    def __init__(self, catalog: Catalog | None, *, now: Callable[[], datetime]) -> None:
+        self._catalog = catalog
+        self.now = now
+        self.trouble: ArchiveError | StorageError | None = None
+
+    @classmethod
+    def open(cls, archive: Archive, *, now: Callable[[], datetime]) -> Dates:
+        """Of this archive, over a connection of its own, which `close` closes."""
+        dates = cls(None, now=now)
+        try:
+            dates._catalog = archive.open_catalog(write=True)
+        except (ArchiveError, StorageError) as error:
+            dates.trouble = error
+        return dates
+
+    def close(self) -> None:
+        """Close the connection, if there is one."""
+        if self._catalog is not None:
+            self._catalog.close()
+
+    def clips(self, clips: Sequence[int]) -> None:
+        """These are here as they were archived."""
+        at = utc_text(self.now())
+        self._write("UPDATE clips SET verified_at = ? WHERE id = ?", [(at, clip) for clip in clips])
+
+    def days(self, days: Sequence[str]) -> None:
+        """The own files of these days are to be written anew."""
+        self._write("INSERT OR IGNORE INTO dirty_days VALUES (?)", [(day,) for day in days])
+
+    def _write(self, sql: str, rows: Sequence[tuple[object, ...]]) -> None:
+        if self._catalog is None or self.trouble is not None or not rows:
+            return
+        try:
+            with self._catalog.transaction():
+                self._catalog.db.conn.executemany(sql, rows)
+        except (ArchiveError, StorageError) as error:
+            self.trouble = error
 
 
 def verify(
@@ -64,37 +118,45 @@ def verify(
     *,
     share: float | None = None,
     start: float = 0.0,
+    limit: timedelta | None = None,
+    dates: Dates | None = None,
     running: Callable[[], bool],
     progress: Callable[[int], object],
     workers: int | None = None,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Report:
-    """Re-read the files that the catalog says are in ``folder`` (the archive or a copy of it).
+    """Re-read the files that the catalog says are in ``folder`` (the archive or a copy of it): those that
+    were never verified first, then those whose turn was longest ago.
 
     ``share`` (more than 0, up to 1) reads only so many of the files, evenly spread from a ``start`` (0 up
-    to 1, chosen at random), and leaves the days' own files out. ``running`` tells whether a sync is writing
-    at that moment, whose files are left alone; ``progress`` is told the bytes read. Raises `ArchiveError`
-    if the catalog cannot be read.
+    to 1, chosen at random), and leaves the days' own files out. After ``limit`` no other clip is begun; half
+    of it is for the look at the folder, which comes first. What is well is told to ``dates`` as it goes on,
+    also if it is interrupted. ``running`` tells whether a sync is writing at that moment, whose files are
+    left alone; ``progress`` is told the bytes read. Raises `ArchiveError` if the catalog cannot be read.
     """
-    findings: list[Finding] = []
-    checked = read = 0
-    wanted = _files(catalog)
-    if share is not None:
-        wanted = _sample(wanted, step=min(1 / share, _count(catalog)), start=start)
-    pool = ThreadPoolExecutor(workers or os.cpu_count(), thread_name_prefix="verify")
-    try:
-        while batch := list(islice(wanted, _BATCH)):
-            for size, finding in pool.map(lambda file: _check(folder, file), batch):
-                checked += 1
-                read += size
-                progress(size)
-                if finding:
-                    findings.append(finding)
-    finally:
-        pool.shutdown(cancel_futures=True)  # after Ctrl-C, read no more than what was begun
-    other, foreign = _strangers(catalog, folder, running=running)
-    days = {} if share is not None else _unlike_days(catalog, folder, running=running)
+    began = clock()
+    seconds = float("inf") if limit is None else limit.total_seconds()
+
+    def half_over() -> bool:
+        return clock() - began >= seconds / 2
+
+    other, foreign = strangers(catalog, folder, running=running, stop=half_over)
+    days = {} if share is not None else unlike_days(catalog, folder, running=running, stop=half_over)
+    searched = not half_over()
+    if dates is not None:
+        dates.days(list(days))
+    reading = _Reading(catalog, folder, dates, progress=progress, clock=clock, end=began + seconds)
+    reading.run(share, start, workers=workers or os.cpu_count() or 1)
     of_days = [finding for found in days.values() for finding in found]
-    return Report(checked, read, other, (*findings, *of_days, *foreign), tuple(days))
+    return Report(
+        checked=reading.checked,
+        bytes=reading.bytes,
+        other=other,
+        findings=(*reading.findings, *of_days, *foreign),
+        days=tuple(days),
+        left=reading.left,
+        searched=searched,
+    )
 
 
 def total_bytes(catalog: Catalog) -> int:
@@ -106,163 +168,144 @@ def total_bytes(catalog: Catalog) -> int:
     )
 
 
-def record_verified(catalog: Catalog, report: Report, *, began: datetime) -> None:
-    """After a whole `verify` of the archive itself, which ``began`` then: ``verified_at`` for every clip
-    without a finding, and the days with one become dirty, so that the next sync writes their files anew.
-    What a sync archived since may not have been read."""
-    bad = {finding.path for finding in report.findings if finding.kind != "foreign"}
-    with catalog.transaction():
-        catalog.db.conn.executemany(
-            "INSERT OR IGNORE INTO dirty_days VALUES (?)", [(day,) for day in report.days]
-        )
-        catalog.db.execute("CREATE TEMP TABLE bad (path TEXT PRIMARY KEY)")
-        catalog.db.conn.executemany("INSERT INTO bad VALUES (?)", [(path,) for path in bad])
-        catalog.db.execute(
-            """
-            UPDATE clips SET verified_at = ?
-            WHERE sha256 IS NOT NULL AND local_removed_at IS NULL AND archived_at <= ?
-              AND path NOT IN (SELECT path FROM bad)
-              AND coalesce(thumbnail_path, '') NOT IN (SELECT path FROM bad)
-            """,
-            (utc_text(began), utc_text(began)),
-        )
-        catalog.db.execute("DROP TABLE bad")
+def oldest(catalog: Catalog) -> Oldest:
+    """How far back the verification of the archive reaches."""
+    row = catalog.rows(
+        f"SELECT count(*) - count(verified_at) AS n, min(verified_at) AS at FROM clips WHERE {_HERE}"
+    )
+    return Oldest(row[0]["n"], row[0]["at"])
 
 
-def _files(catalog: Catalog) -> Iterator[_File]:
-    last = 0
-    while rows := catalog.rows(
-        "SELECT id, path, sha256, thumbnail_path, thumbnail_sha256, local_removed_at FROM clips "
-        "WHERE id > ? AND sha256 IS NOT NULL ORDER BY id LIMIT ?",
-        (last, _BATCH),
-    ):
-        last = rows[-1]["id"]
-        for row in rows:
-            for path, sha256 in files([row]):
-                yield _File(path, sha256)
+class _Reading:
+    """The files of all clips, or of a share of them, read back in a few threads."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        folder: Path,
+        dates: Dates | None,
+        *,
+        progress: Callable[[int], object],
+        clock: Callable[[], float],
+        end: float,
+    ) -> None:
+        self._catalog = catalog
+        self._folder = folder
+        self._dates = dates
+        self._progress = progress
+        self._clock = clock
+        self._end = end
+        self._well: list[int] = []  # not yet dated
+        self._dated_at = clock()
+        self.findings: list[Finding] = []
+        self.checked = self.bytes = self.left = 0
+
+    def run(self, share: float | None, start: float, *, workers: int) -> None:
+        """Read until all is read, or the time is up."""
+        order = _order(self._catalog, self._dates.now() if self._dates else None)
+        self.left = len(order)
+        clips = self._in_time(_clips(self._catalog, order))
+        if share is not None:
+            clips = _sample(clips, step=min(1 / share, _count(self._catalog)), start=start)
+        pool = ThreadPoolExecutor(workers, thread_name_prefix="verify")
+        try:
+            for clip, results in _ahead(pool, self._read, clips, ahead=_AHEAD * workers):
+                self._take(clip, results)
+        finally:  # after Ctrl-C, read no more than what was begun
+            pool.shutdown(cancel_futures=True)
+            self._date()
+
+    def _in_time(self, clips: Iterable[_Clip | None]) -> Iterator[_Clip]:
+        for clip in clips:
+            if self._clock() >= self._end:
+                return
+            self.left -= 1
+            if clip is not None:
+                yield clip
+
+    def _read(self, clip: _Clip) -> tuple[_Clip, list[tuple[int, Finding | None]]]:
+        return clip, [check_file(self._folder, path, sha256, clip_id=clip.id) for path, sha256 in clip.files]
+
+    def _take(self, clip: _Clip, results: Sequence[tuple[int, Finding | None]]) -> None:
+        found = [finding for _, finding in results if finding]
+        if found:
+            found = self._still_true(clip, found)
+        else:
+            self._well.append(clip.id)
+        self.findings += found
+        for size, _ in results:
+            self.checked += 1
+            self.bytes += size
+            self._progress(size)
+        if len(self._well) >= _BATCH or self._clock() - self._dated_at >= _BATCH_SECONDS:
+            self._date()
+
+    def _still_true(self, clip: _Clip, found: list[Finding]) -> list[Finding]:
+        """``found``, without what is not said to be here any more: pruned meanwhile, or renamed."""
+        expected = dict(clip.files)
+        now = dict(files(self._catalog.rows("SELECT * FROM clips WHERE id = ?", (clip.id,))))
+        return [each for each in found if now.get(each.path) == expected[each.path]]
+
+    def _date(self) -> None:
+        if self._dates is not None:
+            self._dates.clips(self._well)
+        self._well.clear()
+        self._dated_at = self._clock()
+
+
+def _ahead(
+    pool: ThreadPoolExecutor, work: Callable[[T], R], items: Iterable[T], *, ahead: int
+) -> Iterator[R]:
+    """``work`` of each, in order, with so many under way."""
+    under_way: deque[Future[R]] = deque()
+    for item in items:
+        under_way.append(pool.submit(work, item))
+        if len(under_way) >= ahead:
+            yield under_way.popleft().result()
+    while under_way:
+        yield under_way.popleft().result()
+
+
+def _order(catalog: Catalog, now: datetime | None) -> array[int]:
+    """The ids of all clips with files, in the order of their turns. A date later than ``now``, of a clock
+    that was wrong, counts as none: else that clip's turn would not come for years."""
+    with catalog_errors(catalog.path):
+        rows = catalog.db.execute(
+            f"SELECT id FROM clips WHERE {_HERE} ORDER BY iif(verified_at <= ?, verified_at, NULL), id",
+            (utc_text(now) if now else "",),
+        )
+        return array("q", (row[0] for row in rows))
+
+
+def _clips(catalog: Catalog, order: Sequence[int]) -> Iterator[_Clip | None]:
+    """The clips in that order; None for one that is not here any more."""
+    for begin in range(0, len(order), _PAGE):
+        page = order[begin : begin + _PAGE]
+        rows = catalog.rows(
+            "SELECT id, path, sha256, thumbnail_path, thumbnail_sha256, local_removed_at FROM clips "
+            "WHERE id IN (SELECT value FROM json_each(?))",
+            (json.dumps(list(page)),),
+        )
+        found = {row["id"]: tuple(files([row])) for row in rows}
+        for clip_id in page:
+            yield _Clip(clip_id, found[clip_id]) if found.get(clip_id) else None
 
 
 def _count(catalog: Catalog) -> int:
-    """How many files `_files` tells."""
-    return int(
-        catalog.value(
-            "SELECT count(sha256) + count(CASE WHEN sha256 IS NOT NULL THEN thumbnail_sha256 END) "
-            "FROM clips WHERE local_removed_at IS NULL"
-        )
-    )
+    """How many files the clips have."""
+    return int(catalog.value(f"SELECT count(*) + count(thumbnail_sha256) FROM clips WHERE {_HERE}"))
 
 
-def _sample(files: Iterator[_File], *, step: float, start: float) -> Iterator[_File]:
+def _sample(clips: Iterable[_Clip], *, step: float, start: float) -> Iterator[_Clip]:
     """Every ``step``-th file, from a place in the first step on; one at least, if the files fill a step."""
     wanted = start * step
-    for number, file in enumerate(files, 1):
-        if number > wanted:
-            yield file
-            wanted += step
-
-
-def _check(folder: Path, file: _File) -> tuple[int, Finding | None]:
-    path = folder / file.path
-    try:
-        about = path.stat()
-        if not stat.S_ISREG(about.st_mode):  # opening a FIFO would wait for its writer, for ever
-            return 0, Finding("changed", file.path, "it is no plain file")
-        if hash_file(path) == file.sha256:
-            return about.st_size, None
-    except FileNotFoundError:
-        return 0, Finding("missing", file.path, "the catalog has it, the folder has not")
-    except OSError as error:
-        return 0, Finding("changed", file.path, f"it cannot be read: {error.strerror}")
-    return about.st_size, Finding("changed", file.path, "its bytes are not those that the catalog knows")
-
-
-def _unlike_days(catalog: Catalog, folder: Path, *, running: Callable[[], bool]) -> dict[str, list[Finding]]:
-    """The days whose own files are missing or do not say what the catalog says, with the findings."""
-    for _ in range(2):  # a sync that has ended meanwhile may have written them anew
-        found = {
-            day: findings
-            for day, expected in _sums(catalog).items()
-            if (findings := _check_day(folder, layout.day_folder(day), expected))
-        }
-        if not found or running():  # a sync writes them at its end
-            return {}
-    return found
-
-
-def _sums(catalog: Catalog) -> dict[str, str | None]:
-    """The SHA-256 that ``SHA256SUMS`` of each day has to have, None where there is nothing to list; without
-    the days that the next sync writes anyway."""
-    expected: dict[str, str | None] = {}
-    with catalog_errors(catalog.path):
-        rows = catalog.db.query(
-            "SELECT local_day, path, sha256, thumbnail_path, thumbnail_sha256, local_removed_at FROM clips "
-            "WHERE local_day NOT IN (SELECT local_day FROM dirty_days) ORDER BY local_day, created_at, id"
-        )
-        for day, clips in groupby(rows, key=itemgetter("local_day")):
-            folder = layout.day_folder(day)
-            lines = [f"{sha256}  {posixpath.relpath(path, folder)}\n" for path, sha256 in files(list(clips))]
-            expected[day] = hashlib.sha256("".join(lines).encode()).hexdigest() if lines else None
-    return expected
-
-
-def _check_day(folder: Path, day_folder: str, expected: str | None) -> list[Finding]:
-    findings = []
-    sums, clips = f"{day_folder}/{layout.SHA256SUMS}", f"{day_folder}/{layout.CLIPS_JSON}"
-    if expected:
-        findings.append(_check(folder, _File(sums, expected))[1])
-    elif os.path.lexists(folder / sums):
-        findings.append(Finding("changed", sums, "the catalog knows nothing that it could list"))
-    if not (folder / clips).is_file():
-        findings.append(Finding("missing", clips, "it tells of the day's clips without the catalog"))
-    return [finding for finding in findings if finding]
-
-
-def _strangers(catalog: Catalog, folder: Path, *, running: Callable[[], bool]) -> tuple[int, list[Finding]]:
-    """Count other files, and find the clips and thumbnails that no row and no recorded clash names."""
-    known = _known(catalog)
-    other = 0
-    suspects: list[str] = []
-    for path in _tree(folder):
-        if path in known:
-            continue
-        theirs = any(part.startswith(("@", ".")) for part in path.split("/"))  # of a NAS, or of macOS
-        if path.lower().endswith((".mp4", ".ts", ".jpg")) and not theirs:
-            suspects.append(path)
-        else:
-            other += 1
-    if suspects:  # what a sync has named since, or is about to
-        about_to = running()
-        known = _known(catalog)
-        suspects = [
-            path
-            for path in suspects
-            if path not in known
-            and not (about_to and (_NUMBERED.sub("", path) in known or _IMPORTED.search(path)))
-        ]
-    return other, [Finding("foreign", path, "the catalog does not know it") for path in suspects]
-
-
-def _known(catalog: Catalog) -> set[str]:
-    """Every path that a clip or its thumbnail has, will have, or would have had but for a clash."""
-    known: set[str] = set()
-    for row in catalog.rows("SELECT path, thumbnail_path FROM clips"):
-        known |= {row["path"], thumbnail_path(row["path"])}
-        if row["thumbnail_path"]:
-            known.add(row["thumbnail_path"])
-    for row in catalog.rows("SELECT json_extract(detail, '$.path') AS path FROM events WHERE kind = 'clash'"):
-        known |= {row["path"], thumbnail_path(row["path"])}
-    return known
-
-
-def _tree(folder: Path) -> Iterable[str]:
-    """Every file below the dated tree, relative to ``folder``."""
-
-    def fail(error: OSError) -> None:
-        raise StorageError(f"{error.filename} cannot be read: {error.strerror}. Check the disk.") from error
-
-    for year in sorted(folder.glob("[0-9][0-9][0-9][0-9]")):
-        for parent, _, names in os.walk(year, onerror=fail):
-            base = Path(parent).relative_to(folder).as_posix()
-            for name in names:
-                if name not in {layout.SHA256SUMS, layout.CLIPS_JSON}:
-                    yield f"{base}/{name}"
+    number = 0
+    for clip in clips:
+        chosen = []
+        for file in clip.files:
+            number += 1
+            if number > wanted:
+                chosen.append(file)
+                wanted += step
+        if chosen:
+            yield _Clip(clip.id, tuple(chosen))

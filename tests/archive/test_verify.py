@@ -4,24 +4,37 @@ import os
 import shutil
 import sys
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from blink_archive.archive.catalog import Catalog
 from blink_archive.archive.days import write_dirty_days
+from blink_archive.archive.feed import mark_dirty
 from blink_archive.archive.folder import Archive
 from blink_archive.archive.store import Store
-from blink_archive.archive.verify import Report, record_verified, total_bytes, verify
+from blink_archive.archive.verify import Dates, Report, total_bytes, verify
 
-from .helpers import NOW, archive_clip, archive_files, clip_row, list_items, make_item, write
+from .helpers import NOW, archive_files, clip_row, list_items, make_item, write
 
 DAY = "2026/11/23"
 
 
-def check(catalog: Catalog, folder: Path, *, running: bool = False, **sample: float) -> Report:
-    return verify(catalog, folder, running=lambda: running, progress=lambda count: None, workers=2, **sample)
+def check(catalog: Catalog, folder: Path, *, running: bool = False, **more: Any) -> Report:
+    return verify(catalog, folder, running=lambda: running, progress=lambda count: None, workers=2, **more)
+
+
+def check_and_date(catalog: Catalog, folder: Path, *, now: datetime = NOW, **more: Any) -> Report:
+    """The same, with the dates kept."""
+    return check(catalog, folder, dates=Dates(catalog, now=lambda: now), **more)
+
+
+def dated(catalog: Catalog) -> list[str]:
+    """The clips that have a date, by Blink's id."""
+    rows = catalog.rows("SELECT origin_key FROM clips WHERE verified_at IS NOT NULL ORDER BY verified_at, id")
+    return [row["origin_key"] for row in rows]
 
 
 def found(report: Report) -> set[tuple[str, str]]:
@@ -247,10 +260,9 @@ def test_days_own_files(
     """A day's SHA256SUMS or clips.json that is missing, or sums that are not the catalog's, are findings;
     recording them makes the day dirty, and writing dirty days mends it."""
     damage(archive.root / DAY / own)
-    report = check(catalog, archive.root)
+    report = check_and_date(catalog, archive.root)
     assert found(report) == {(kind, own)}
     assert report.days == ("2026-11-23",)
-    record_verified(catalog, report, began=NOW)
     assert check(catalog, archive.root).findings == ()  # dirty: the next sync writes it
     write_dirty_days(catalog, archive.store)
     assert check(catalog, archive.root).findings == ()
@@ -280,30 +292,17 @@ def test_sums_of_a_day_without_files(archive: Archive, catalog: Catalog, store: 
 def test_foreign_name_that_is_no_text(archive: Archive, catalog: Catalog) -> None:
     """A foreign file whose name is not UTF-8 is found, and does not keep the date from being recorded."""
     (archive.root / DAY / os.fsdecode(b"\xff.mp4")).write_bytes(b"?")
-    report = check(catalog, archive.root)
+    report = check_and_date(catalog, archive.root)
     assert [finding.kind for finding in report.findings] == ["foreign"]
-    record_verified(catalog, report, began=NOW)
-    assert catalog.value("SELECT count(verified_at) FROM clips") == 3
+    assert dated(catalog) == ["1", "2", "3"]
 
 
 def test_verified_is_recorded(archive: Archive, catalog: Catalog, paths: dict[str, str]) -> None:
     """Clips without a finding get the date; one whose thumbnail is bad, or that has no file, does not."""
     (archive.root / paths["1"]).unlink()
     (archive.root / paths["2"]).with_suffix(".jpg").write_bytes(b"?")
-    report = check(catalog, archive.root)
-    for _ in range(2):
-        record_verified(catalog, report, began=NOW)
-    verified = catalog.rows("SELECT origin_key FROM clips WHERE verified_at IS NOT NULL")
-    assert [row["origin_key"] for row in verified] == ["3"]
-
-
-def test_what_was_archived_meanwhile_is_not_verified(archive: Archive, catalog: Catalog) -> None:
-    """A clip that a sync archived after the verify began may not have been read, and gets no date."""
-    list_items(catalog, make_item(1), make_item(2))
-    archive_clip(catalog, "1", now=NOW)
-    archive_clip(catalog, "2", now=NOW + timedelta(seconds=1))
-    record_verified(catalog, Report(2, 0, 0, ()), began=NOW)
-    assert [clip_row(catalog, key)["verified_at"] is None for key in ("1", "2")] == [False, True]
+    check_and_date(catalog, archive.root)
+    assert dated(catalog) == ["3"]
 
 
 def test_sync_that_began_meanwhile_is_left_alone(
@@ -311,12 +310,13 @@ def test_sync_that_began_meanwhile_is_left_alone(
 ) -> None:
     """A sync that named and recorded a file while the folder was walked made no stranger."""
     numbered = paths["1"].replace(".mp4", "~2.mp4")
-    (archive.root / numbered).write_bytes(b"?")
+    (archive.root / numbered).write_bytes(b"clip 1")
 
     def records_and_ends() -> bool:
         with catalog.transaction():
             catalog.db.execute("UPDATE clips SET path = ? WHERE path = ?", (numbered, paths["1"]))
+            mark_dirty(catalog, "2026-11-23")
         return False
 
     report = verify(catalog, archive.root, running=records_and_ends, progress=lambda count: None)
-    assert numbered not in {finding.path for finding in report.findings}
+    assert report.findings == ()
