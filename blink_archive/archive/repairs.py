@@ -9,7 +9,7 @@ from typing import Any
 
 from ..model import from_utc_text, utc_text
 from .catalog import Catalog
-from .feed import update_row
+from .feed import LISTED, update_row
 from .findings import Finding, check_file
 from .store import Store
 
@@ -19,7 +19,7 @@ class Damage:
     """A clip whose files were looked at just now: ``video`` and ``picture`` say what is wrong with each.
 
     ``media`` and ``thumbnail`` are paths at Blink. ``lost``: it was marked so before. ``deleted``: Blink
-    was seen to have it no more. ``expired``: it is older than Blink keeps clips.
+    (or a stick) was seen to have it no more. ``expired``: it is older than Blink's cloud keeps clips.
     """
 
     id: int
@@ -69,7 +69,7 @@ class Repairs:
 
     def is_listed(self, clip_id: int) -> bool:
         """Whether this run has seen the clip listed (`feed.start_account`)."""
-        return bool(self._catalog.value("SELECT 1 FROM counted WHERE clip_id = ? AND listed", (clip_id,)))
+        return bool(self._catalog.value(f"SELECT 1 FROM clips WHERE id = ? AND {LISTED}", (clip_id,)))
 
     def examine(self, clip_id: int) -> Damage | None:
         """Look at a clip's files anew; None where none has to be here."""
@@ -93,7 +93,7 @@ class Repairs:
             media=row["media"],
             thumbnail=row["thumbnail"],
             deleted=row["remote_deleted_at"] is not None,
-            expired=days is not None and created < self._now() - timedelta(days=days),
+            expired=row["origin"] == "cloud" and bool(days) and created < self._now() - timedelta(days=days),
             lost=row["local_removed_at"] is not None,
             path=row["path"],
             sha256=row["sha256"],

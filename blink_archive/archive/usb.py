@@ -209,8 +209,8 @@ def _cover(catalog: Catalog, module_id: int) -> None:
 
 
 def _covers(catalog: Catalog, row: Mapping[str, Any]) -> list[int]:
-    """The clips that can be the same recording; neither one that has no path at Blink or could not be fetched
-    so far, nor an imported one whose time is a guess."""
+    """The clips that can be the same recording; neither one that has no path at Blink, was not to be fetched
+    so far or is lost here, nor an imported one whose time is a guess."""
     begin = _second(row)
     found = catalog.rows(
         # the plus keeps SQLite from reading all clips of the cloud instead of those of the second
@@ -219,7 +219,7 @@ def _covers(catalog: Catalog, row: Mapping[str, Any]) -> list[int]:
         WHERE created_at >= ? AND created_at < ? AND network_id = ? AND +origin IN ('cloud', 'import')
           AND (sha256 IS NOT NULL OR (gone_at IS NULL AND remote_deleted_at IS NULL AND media IS NOT NULL
                                        AND attempts = 0))
-          AND NOT (origin = 'import' AND problem IS NOT NULL)
+          AND NOT (origin = 'import' AND problem IS NOT NULL) AND local_removed_reason IS NOT 'lost'
         ORDER BY sha256 IS NULL, id
         """,
         (utc_text(begin), utc_text(begin + timedelta(seconds=1)), row["network_id"]),

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import IntegrityError, UsageError
+from .interrupts import run_interruptibly
 from .options import Globals, NamedPath, command
 from .output import SyncProgress, bars_wanted, local, now, print_json, printable, size, with_byte_bar
-from .sync import run_interruptibly
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -169,9 +169,7 @@ def _repair(given: Globals, archive: Archive, catalog: Catalog, report: Report) 
         async with given.blink() as blink:
             shown = bars_wanted(no_progress=given.no_progress, quiet=given.quiet)
             with SyncProgress(shown=shown) as progress:
-                return await repair(
-                    catalog, archive.store, blink, report.findings, time=Time(), progress=progress
-                )
+                return await repair(archive, catalog, blink, report.findings, time=Time(), progress=progress)
 
     return run_interruptibly(run())
 
@@ -230,8 +228,12 @@ def _as_json(folder: Path, report: Report, reach: Oldest | None, repaired: Repai
 
 
 def _tell_repaired(given: Globals, repaired: Repaired) -> None:
-    for what in ("repaired", "lost", "unrepaired"):
-        for fate in getattr(repaired, what):
+    for what, fates in (
+        ("repaired", repaired.repaired),
+        ("lost", repaired.lost),
+        ("not repaired", repaired.unrepaired),
+    ):
+        for fate in fates:
             click.echo(f"{what}: {printable(fate.path)} (was {fate.was}; {printable(fate.detail)})")
     click.echo(
         f"{len(repaired.repaired)} files repaired, {len(repaired.lost)} lost, "

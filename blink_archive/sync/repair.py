@@ -14,14 +14,15 @@ from ..archive import feed
 from ..archive.catalog import Catalog
 from ..archive.days import write_dirty_days
 from ..archive.findings import Finding
+from ..archive.folder import Archive
 from ..archive.repairs import Arrived, Damage, Repairs
-from ..archive.store import Part, Store
+from ..archive.store import Part
 from ..errors import BadMedia, BlinkArchiveError, BlinkError, Interrupted, NotFound, SignInError
 from .fetch import FAILURES_IN_A_ROW
 from .ports import Aside, Blink, Media, Progress, Time
 from .receive import Receiver, asks_for_too_long
 from .run import exit_code
-from .sticks import Stick, list_sticks
+from .sticks import list_sticks
 
 _LOG = logging.getLogger(__name__)
 
@@ -58,8 +59,8 @@ class Repaired:
 
 
 async def repair(
+    archive: Archive,
     catalog: Catalog,
-    store: Store,
     blink: Blink,
     findings: Sequence[Finding],
     *,
@@ -69,15 +70,15 @@ async def repair(
     """Repair what ``findings`` name, under the archive's lock, which the caller holds: clips, thumbnails and
     the days' own files; foreign files are left alone, and stay an error.
 
-    Clips that were marked lost before are looked at again, too: their file may have been put back, and the
-    cloud may have them again. Raises only what keeps a run from starting; how it ended is in what it returns.
+    Clips that were marked lost before are looked at again, too: their file may have been put back, and Blink
+    may have them. Raises only what keeps a run from starting; how it ended is in what it returns.
     """
-    store.empty_incoming()
+    archive.store.empty_incoming()
     feed.start_account(catalog)
     run = catalog.begin_run("verify --repair", now=time.now())
     aside = Aside("catalog")
     try:
-        work = _Repair(catalog, store, blink, run=run, aside=aside, time=time, progress=progress)
+        work = _Repair(archive, catalog, blink, run=run, aside=aside, time=time, progress=progress)
         return await work.go(findings)
     finally:
         aside.close()
@@ -88,8 +89,8 @@ class _Repair:
 
     def __init__(
         self,
+        archive: Archive,
         catalog: Catalog,
-        store: Store,
         blink: Blink,
         *,
         run: int,
@@ -97,14 +98,15 @@ class _Repair:
         time: Time,
         progress: Progress,
     ) -> None:
+        self.archive = archive
         self.catalog = catalog
-        self.store = store
+        self.store = archive.store
         self.blink = blink
         self.run = run
         self.aside = aside
         self.time = time
         self.progress = progress
-        self.repairs = Repairs(catalog, store, run=run, now=time.now)
+        self.repairs = Repairs(catalog, self.store, run=run, now=time.now)
         self.result = Repaired()
         self.failures_in_a_row = 0
         self.open: dict[str, Finding] = {}  # by path: what nothing has become of yet
@@ -128,20 +130,19 @@ class _Repair:
         return self._finish()
 
     async def _mend_all(self, found: set[int]) -> None:
-        self.progress.start(len(found))
+        clips = sorted(found.union(await self.aside(self.repairs.lost)))
+        self.progress.start(len(clips))
         cloud = self._receiver(self.blink)
         on_sticks: dict[int | None, list[int]] = {}
-        for clip_id in sorted(found.union(await self.aside(self.repairs.lost))):
+        for clip_id in clips:
             damage = await self.aside(partial(self.repairs.examine, clip_id))
             if damage is None:
                 continue
-            if damage.origin == "usb" and damage.video and not damage.lost:
+            if damage.origin == "usb" and damage.video and not _is_given_up(damage):
                 on_sticks.setdefault(damage.module, []).append(clip_id)
-                self.reasons[damage.path] = "the stick of its sync module could not be read"
                 continue
             await self._mend(damage, cloud)
-            if clip_id in found:
-                self.progress.finished()
+            self.progress.finished()
         if on_sticks:
             await self._mend_from_sticks(on_sticks)
 
@@ -153,8 +154,7 @@ class _Repair:
                 await self.aside(partial(self.repairs.record_found, damage))
                 self._tell(self.result.repaired, damage.path, "lost", "its file is back")
         elif damage.lost:
-            tried = damage.origin == "cloud" and not damage.deleted and not damage.expired
-            if not tried or not await self._fetch_again(damage, damage.video, receiver):
+            if _is_given_up(damage) or not await self._fetch_again(damage, damage.video, receiver):
                 return
         elif why := _nobody_has(damage):
             await self._lose(damage, damage.video, why)
@@ -211,12 +211,14 @@ class _Repair:
         return self.store.put_back(part, path)
 
     async def _lose(self, damage: Damage, video: Finding, why: str) -> None:
+        await self.aside(self.archive.check_still_there)
         await self.aside(partial(self.repairs.record_lost, damage, video, why=why))
         self._tell(self.result.lost, video.path, video.kind, why)
         if damage.picture is not None:  # it is lost with its clip
             self._tell(self.result.lost, damage.picture.path, damage.picture.kind, why)
 
     async def _lose_thumbnail(self, damage: Damage, picture: Finding, why: str) -> None:
+        await self.aside(self.archive.check_still_there)
         aside = await self.aside(partial(self.store.set_aside, picture.path))
         record = partial(self.repairs.record_lost_thumbnail, damage, picture, why=why, aside=aside)
         await self.aside(record)
@@ -231,13 +233,16 @@ class _Repair:
         sticks = list_sticks(self.catalog, storage, home, run=self.run, aside=self.aside, time=self.time)
         async for stick in sticks:
             self.result.warnings += stick.warnings
-            if stick.readable:
-                await self._mend_from_stick(stick, clips[stick.module.id], storage)
-            elif stick.error is not None:
+            if stick.error is not None:
                 name = stick.module.name or stick.module.id
                 self._warn(f"The stick of {name}: {stick.error}", stick.error)
+            await self._mend_from_stick(clips.pop(stick.module.id), storage)
+        for unlisted in clips.values():
+            await self._mend_from_stick(unlisted, storage)
 
-    async def _mend_from_stick(self, stick: Stick, clips: Iterable[int], storage: Media) -> None:
+    async def _mend_from_stick(self, clips: Iterable[int], storage: Media) -> None:
+        """The clips of one stick, if it could be listed just now. One that it does not list is lost if a list
+        that was whole, now or before, lacks it."""
         receiver = self._receiver(storage)
         for clip_id in clips:
             damage = await self.aside(partial(self.repairs.examine, clip_id))
@@ -245,10 +250,10 @@ class _Repair:
                 continue
             if await self.aside(partial(self.repairs.is_listed, clip_id)):
                 await self._fetch_again(damage, damage.video, receiver)
-            elif stick.whole:
+            elif not damage.deleted:
+                self.reasons[damage.path] = "the stick of its sync module could not be read, or not all of it"
+            elif not damage.lost:
                 await self._lose(damage, damage.video, "it is on the stick no more")
-            else:
-                self.reasons[damage.path] = "what is on the stick could not be told whole"
             self.progress.finished()
 
     async def _write_days(self) -> None:
@@ -305,6 +310,11 @@ class _Repair:
         except BlinkArchiveError as error:
             self._stop(error)
         return result
+
+
+def _is_given_up(damage: Damage) -> bool:
+    """Whether a clip that was marked lost is not asked for again."""
+    return damage.lost and (_nobody_has(damage) is not None or damage.expired)
 
 
 def _nobody_has(damage: Damage) -> str | None:

@@ -21,12 +21,10 @@ ACTIVE = "active"
 
 @dataclass(frozen=True, slots=True)
 class Stick:
-    """A stick: ``readable`` where its manifest was read, else ``error`` or ``warnings`` say why not.
-    ``whole``: that manifest lists something, and all of it could be read."""
+    """A stick: ``readable`` where its manifest was read, else ``error`` or ``warnings`` say why not."""
 
     module: SyncModule
     readable: bool = False
-    whole: bool = False
     new: int = 0
     warnings: tuple[str, ...] = ()
     error: BlinkError | CommandFailed | None = None
@@ -70,8 +68,7 @@ async def list_sticks(
                 f"{found.left} clips have left the stick of {name} since the last sync, {found.gone} of them "
                 "before they could be fetched. A stick that is full deletes its oldest."
             )
-        whole = bool(manifest.clips) and not manifest.unreadable
-        yield Stick(module, readable=True, whole=whole, new=found.new, warnings=tuple(warnings))
+        yield Stick(module, readable=True, new=found.new, warnings=tuple(warnings))
 
 
 def _surroundings(
