@@ -1,10 +1,11 @@
 """Verify finds what is missing, changed or foreign, and forgives what is merely beside it."""
 
+import json
 import os
 import shutil
 import sys
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ from blink_archive.archive.days import write_dirty_days
 from blink_archive.archive.feed import mark_dirty
 from blink_archive.archive.folder import Archive
 from blink_archive.archive.store import Store
-from blink_archive.archive.verify import Dates, Report, total_bytes, verify
+from blink_archive.archive.verify import Dates, Oldest, Report, oldest, total_bytes, verify
+from blink_archive.model import utc_text
 
 from .helpers import NOW, archive_files, clip_row, list_items, make_item, write
 
@@ -320,3 +322,320 @@ def test_sync_that_began_meanwhile_is_left_alone(
 
     report = verify(catalog, archive.root, running=records_and_ends, progress=lambda count: None)
     assert report.findings == ()
+
+
+# dates, and going on from them
+
+
+class Stepping:
+    """A clock that goes on by so many seconds whenever it is looked at."""
+
+    def __init__(self, step: float = 1.0) -> None:
+        self.seconds = 0.0
+        self.step = step
+
+    def __call__(self) -> float:
+        self.seconds += self.step
+        return self.seconds
+
+
+class Slow(Stepping):
+    """A clock that stands still, but for ten seconds that each file takes to be read."""
+
+    def __init__(self) -> None:
+        super().__init__(0)
+
+    def progress(self, count: int) -> None:
+        self.seconds += 10
+
+
+@pytest.fixture
+def many(catalog: Catalog, store: Store) -> list[str]:
+    """Nine clips with a file each, by Blink's id."""
+    keys = [str(number) for number in range(1, 10)]
+    list_items(catalog, *(make_item(int(key)) for key in keys))
+    for key in keys:
+        archive_files(catalog, store, key, clip_data=b"clip " + key.encode())
+    write_dirty_days(catalog, store)
+    return keys
+
+
+def set_date(catalog: Catalog, key: str, at: datetime) -> None:
+    with catalog.transaction():
+        catalog.db.execute("UPDATE clips SET verified_at = ? WHERE origin_key = ?", (utc_text(at), key))
+
+
+def reading_order(catalog: Catalog, root: Path) -> list[str]:
+    """Which clip is read when: each has a size of its own."""
+    sizes: list[int] = []
+    verify(
+        catalog,
+        root,
+        dates=Dates(catalog, now=lambda: NOW),
+        running=lambda: False,
+        progress=sizes.append,
+    )
+    keys = {row["bytes"]: row["origin_key"] for row in catalog.rows("SELECT bytes, origin_key FROM clips")}
+    return [keys[size] for size in sizes]
+
+
+def test_never_verified_first_then_the_oldest(archive: Archive, catalog: Catalog, store: Store) -> None:
+    """Clips are read in the order of their dates; one that lies in the future is none."""
+    list_items(catalog, *(make_item(number) for number in range(1, 6)))
+    for number in range(1, 6):
+        archive_files(catalog, store, str(number), clip_data=b"x" * number)
+    write_dirty_days(catalog, store)
+    set_date(catalog, "1", NOW - timedelta(days=1))
+    set_date(catalog, "2", NOW - timedelta(days=9))
+    set_date(catalog, "4", NOW + timedelta(days=999))
+    assert reading_order(catalog, archive.root) == ["3", "4", "5", "2", "1"]
+    assert catalog.value("SELECT min(verified_at) = max(verified_at) FROM clips")
+
+
+@pytest.mark.parametrize("seconds", [10, 20, 30])
+def test_runs_that_are_limited_cover_all_in_turn(
+    archive: Archive, catalog: Catalog, many: list[str], seconds: int
+) -> None:
+    """Each reads on from where the last one ended, tells what is left, and no clip is read twice before all
+    were read once."""
+    for night in range(9):
+        turns = catalog.rows("SELECT origin_key FROM clips ORDER BY verified_at IS NOT NULL, verified_at, id")
+        now, clock = NOW + timedelta(days=night), Slow()
+        report = verify(
+            catalog,
+            archive.root,
+            limit=timedelta(seconds=seconds),
+            dates=Dates(catalog, now=lambda now=now: now),  # type: ignore[misc]
+            running=lambda: False,
+            progress=clock.progress,
+            workers=1,
+            clock=clock,
+        )
+        assert (report.findings, report.searched) == ((), True)
+        assert report.checked + report.left == len(many)
+        assert report.left > 0
+        read = catalog.rows(
+            "SELECT origin_key FROM clips WHERE verified_at = ? ORDER BY id", (utc_text(now),)
+        )
+        assert len(read) == report.checked >= seconds // 10
+        assert sorted(row["origin_key"] for row in turns[: len(read)]) == [row["origin_key"] for row in read]
+    assert sorted(dated(catalog)) == many
+
+
+def test_time_enough(archive: Archive, catalog: Catalog, many: list[str]) -> None:
+    """A limit that is not reached leaves nothing."""
+    report = check_and_date(catalog, archive.root, limit=timedelta(hours=1))
+    assert (report.checked, report.left, report.searched) == (len(many), 0, True)
+    assert dated(catalog) == many
+
+
+def test_the_folder_is_looked_at_in_half_the_time(
+    archive: Archive, catalog: Catalog, many: list[str]
+) -> None:
+    """Foreign files and the days' own are found in a run that is limited, too; where half of its time is not
+    enough, the report says so, and reading has the other half."""
+    for number in range(3):
+        (archive.root / DAY / f"stranger-{number}.mp4").write_bytes(b"?")
+    (archive.root / DAY / "SHA256SUMS").unlink()
+    report = check_and_date(catalog, archive.root, limit=timedelta(seconds=50), clock=Stepping())
+    assert len(found(report)) == 4
+    assert report.searched
+    report = check(catalog, archive.root, limit=timedelta(seconds=12), clock=Stepping())
+    assert not report.searched
+    assert len(found(report)) < 4
+    assert 0 < report.checked < len(many)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])
+def test_what_was_read_before_an_interruption_is_dated(
+    archive: Archive, catalog: Catalog, many: list[str], error: type[BaseException]
+) -> None:
+    """Ctrl-C after four files: four dates, and the next verify begins with the fifth."""
+    read: list[int] = []
+
+    def progress(count: int) -> None:
+        read.append(count)
+        if len(read) == 4:
+            raise error
+
+    dates = Dates(catalog, now=lambda: NOW)
+    with pytest.raises(error):
+        verify(catalog, archive.root, dates=dates, running=lambda: False, progress=progress)
+    assert dated(catalog) == many[:4]
+    check_and_date(catalog, archive.root, now=NOW + timedelta(seconds=1))
+    assert dated(catalog) == many  # of which the first four have the newest date, too: read last
+
+
+def test_dates_are_kept_while_the_reading_goes_on(
+    archive: Archive, catalog: Catalog, many: list[str]
+) -> None:
+    """A kill costs what was read in the last seconds, not the whole run."""
+    missing: list[int] = []
+    clock = Slow()
+
+    def progress(count: int) -> None:
+        missing.append(len(many) - len(dated(catalog)))
+        clock.progress(count)
+
+    verify(
+        catalog,
+        archive.root,
+        dates=Dates(catalog, now=lambda: NOW),
+        running=lambda: False,
+        progress=progress,
+        clock=clock,
+    )
+    assert missing == [9, 8, 7, 6, 5, 4, 3, 2, 1]
+
+
+def test_many_dates_at_a_time(archive: Archive, catalog: Catalog, many: list[str]) -> None:
+    """Where reading is quick, one transaction keeps the dates of many."""
+    commits: list[str] = []
+    catalog.db.conn.set_trace_callback(lambda sql: commits.append(sql) if sql == "COMMIT" else None)
+    check_and_date(catalog, archive.root)
+    assert dated(catalog) == many
+    assert len(commits) == 1
+
+
+def test_a_clip_with_a_finding_keeps_its_turn(archive: Archive, catalog: Catalog, many: list[str]) -> None:
+    """It is read first again, and found again, until it is well."""
+    (archive.root / clip_row(catalog, "5")["path"]).write_bytes(b"?")
+    check_and_date(catalog, archive.root)
+    assert dated(catalog) == [key for key in many if key != "5"]
+    report = check_and_date(
+        catalog,
+        archive.root,
+        now=NOW + timedelta(days=1),
+        limit=timedelta(seconds=20),
+        clock=Stepping(),
+    )
+    assert report.left > 0
+    assert [finding.clip_id for finding in report.findings] == [clip_row(catalog, "5")["id"]]
+
+
+def test_how_far_back_the_dates_reach(archive: Archive, catalog: Catalog, many: list[str]) -> None:
+    """So many were never verified; then the oldest date."""
+    assert oldest(catalog) == Oldest(never=9, at=None)
+    check_and_date(catalog, archive.root)
+    set_date(catalog, "7", NOW - timedelta(days=30))
+    assert oldest(catalog) == Oldest(never=0, at=utc_text(NOW - timedelta(days=30)))
+    assert len(many) == 9
+
+
+def test_a_catalog_that_fails_meanwhile_is_forgiven(
+    archive: Archive, catalog: Catalog, many: list[str]
+) -> None:
+    """The dates are no more kept, and why is told; the reading goes on."""
+    broken = archive.open_catalog()  # one that cannot be written
+    dates = Dates(broken, now=lambda: NOW)
+    report = check(catalog, archive.root, dates=dates)
+    broken.close()
+    assert (report.checked, report.findings) == (len(many), ())
+    assert "not writable" in str(dates.trouble)
+
+
+def test_what_was_pruned_meanwhile_is_no_finding(archive: Archive, catalog: Catalog, many: list[str]) -> None:
+    """A clip that leaves between its turn and its reading was not missing."""
+    victim = clip_row(catalog, "9")
+
+    def progress(count: int) -> None:
+        if (archive.root / victim["path"]).exists():
+            with catalog.transaction():
+                catalog.db.execute(
+                    "UPDATE clips SET local_removed_at = 'now', local_removed_reason = 'pruned' WHERE id = ?",
+                    (victim["id"],),
+                )
+            (archive.root / victim["path"]).unlink()
+
+    report = verify(catalog, archive.root, running=lambda: False, progress=progress, workers=1)
+    assert report.findings == ()
+    assert len(many) == 9
+
+
+def test_a_file_in_the_place_of_a_day(archive: Archive, catalog: Catalog, paths: dict[str, str]) -> None:
+    """Where a folder should be is a file: what was in it is missing."""
+    shutil.rmtree(archive.root / DAY)
+    (archive.root / DAY).write_bytes(b"?")
+    report = check(catalog, archive.root)
+    assert {finding.kind for finding in report.findings if finding.clip_id} == {"missing"}
+    assert len(paths) == 4
+
+
+# clips.json
+
+
+def change_clips(archive: Archive, change: Callable[[Any], Any]) -> None:
+    """Write the day's clips.json anew, with other contents."""
+    path = archive.root / DAY / "clips.json"
+    path.write_text(json.dumps(change(json.loads(path.read_text()))))
+
+
+@pytest.mark.usefixtures("paths")
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"", b"{}", b"null", b"[1]", b'{"clips": 1}', b'{"clips": [1]}', b"\xff\xfe", b"[" * 100_000,
+        b'{"format": 3, "day": "2026-11-23", "clips": []}',
+    ],
+    ids=["empty", "object", "null", "list", "number", "numbers", "bytes", "deep", "no clips"],
+)  # fmt: skip
+def test_clips_json_that_is_something_else(archive: Archive, catalog: Catalog, text: bytes) -> None:
+    """Whatever lies there in its place is a finding, and no error."""
+    (archive.root / DAY / "clips.json").write_bytes(text)
+    assert found(check(catalog, archive.root)) == {("changed", "clips.json")}
+
+
+@pytest.mark.usefixtures("paths")
+def test_clips_json_that_is_torn(archive: Archive, catalog: Catalog) -> None:
+    """A write that stopped half way is a finding, wherever it stopped; and is mended."""
+    path = archive.root / DAY / "clips.json"
+    whole = path.read_bytes()
+    for length in (1, len(whole) // 2, len(whole) - 3):
+        path.write_bytes(whole[:length])
+        assert found(check_and_date(catalog, archive.root)) == {("changed", "clips.json")}
+        write_dirty_days(catalog, archive.store)
+        assert check(catalog, archive.root).findings == ()
+
+
+@pytest.mark.usefixtures("paths")
+@pytest.mark.parametrize("column", ["sha256", "path", "camera_name", "created_at", "events", "item"])
+def test_clips_json_that_tells_otherwise(archive: Archive, catalog: Catalog, column: str) -> None:
+    """One column of one clip: a finding."""
+
+    def change(told: Any) -> Any:
+        told["clips"][1][column] = "another"
+        return told
+
+    change_clips(archive, change)
+    assert found(check(catalog, archive.root)) == {("changed", "clips.json")}
+
+
+@pytest.mark.usefixtures("paths")
+def test_clips_json_in_another_form(archive: Archive, catalog: Catalog) -> None:
+    """The same contents, laid out otherwise, are the same."""
+    change_clips(archive, lambda told: told)
+    assert check(catalog, archive.root).findings == ()
+
+
+@pytest.mark.usefixtures("paths")
+def test_dates_make_no_clips_json_a_finding(archive: Archive, catalog: Catalog) -> None:
+    """Every verify gives dates, and the days are not written for that: what they say of it may lag behind."""
+    for day in range(2):
+        assert check_and_date(catalog, archive.root, now=NOW + timedelta(days=day)).findings == ()
+    assert not catalog.rows("SELECT * FROM dirty_days")
+    assert check(catalog, archive.root).findings == ()
+
+
+@pytest.mark.parametrize(("origin", "kinds"), [("usb", set()), ("cloud", {"changed"})])
+def test_the_place_on_a_stick_may_lag_behind(
+    archive: Archive, catalog: Catalog, paths: dict[str, str], origin: str, kinds: set[str]
+) -> None:
+    """It changes with every manifest, without the day being written; a path in the cloud does not."""
+    with catalog.transaction():
+        catalog.db.execute("UPDATE clips SET origin = ?", (origin,))
+        mark_dirty(catalog, "2026-11-23")
+    write_dirty_days(catalog, archive.store)
+    with catalog.transaction():
+        catalog.db.execute("UPDATE clips SET media = 'elsewhere', listed_at = '2030'")
+    assert {finding.kind for finding in check(catalog, archive.root).findings} == kinds
+    assert len(paths) == 4
