@@ -210,7 +210,10 @@ class _Reading:
         pool = ThreadPoolExecutor(workers, thread_name_prefix="verify")
         try:
             for clip, results in _ahead(pool, self._read, clips, ahead=_AHEAD * workers):
-                self._take(clip, results)
+                if results:
+                    self._take(clip, results)
+                else:
+                    self.left += 1
         finally:  # after Ctrl-C, read no more than what was begun
             pool.shutdown(cancel_futures=True)
             self._date()
@@ -224,6 +227,9 @@ class _Reading:
                 yield clip
 
     def _read(self, clip: _Clip) -> tuple[_Clip, list[tuple[int, Finding | None]]]:
+        """In a thread: what is said of each file; nothing where the time was up before its turn came."""
+        if self._clock() >= self._end:
+            return clip, []
         return clip, [check_file(self._folder, path, sha256, clip_id=clip.id) for path, sha256 in clip.files]
 
     def _take(self, clip: _Clip, results: Sequence[tuple[int, Finding | None]]) -> None:

@@ -14,6 +14,7 @@ from ..errors import IntegrityError, UsageError
 from .interrupts import run_interruptibly
 from .options import Globals, NamedPath, command
 from .output import SyncProgress, bars_wanted, local, now, print_json, printable, size, with_byte_bar
+from .quantities import Span
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -57,6 +58,7 @@ class _Share(click.ParamType[float]):
 )
 @click.option(
     "--max-duration",
+    type=Span(),
     metavar="TIME",
     help="End after so long (90s, 10m, 2h); the next verify goes on from there.",
 )
@@ -66,7 +68,12 @@ class _Share(click.ParamType[float]):
     help="Fetch what is missing or changed again; what nobody has any more is marked lost.",
 )
 def verify_command(
-    given: Globals, *, sample: float | None, against: Path | None, max_duration: str | None, repair: bool
+    given: Globals,
+    *,
+    sample: float | None,
+    against: Path | None,
+    max_duration: timedelta | None,
+    repair: bool,
 ) -> None:
     """Read every file back and compare it with the catalog.
 
@@ -84,7 +91,11 @@ def verify_command(
     """
     from ..archive.verify import oldest
 
-    limit = _limit(max_duration, sample=sample, against=against)
+    if max_duration and (sample or against):
+        raise UsageError(
+            "--sample and --against keep no date for the next verify to go on from, so that --max-duration "
+            "is of no use with them. Leave one of the two away."
+        )
     if repair and against:
         raise UsageError("--repair is for the archive itself. Leave --against away, or --repair.")
     archive = given.archive()
@@ -101,25 +112,13 @@ def verify_command(
         if sample is None and against is None:
             dates = _dates(archive, catalog if repair else None)
             stack.callback(dates.close)
-        report = _read(given, archive, catalog, folder, dates, sample=sample, limit=limit, locked=repair)
+        report = _read(
+            given, archive, catalog, folder, dates, sample=sample, limit=max_duration, locked=repair
+        )
         repaired = _repair(given, archive, catalog, report) if repair else None
         reach = oldest(catalog) if dates else None
-        _tell(given, folder, report, reach, repaired, limited=limit is not None)
+        _tell(given, folder, report, reach, repaired, limited=max_duration is not None)
     _end(given, folder, report, dates, repaired)
-
-
-def _limit(max_duration: str | None, *, sample: float | None, against: Path | None) -> timedelta | None:
-    from ..archive.durations import parse_duration
-
-    if max_duration is None:
-        return None
-    if sample is not None or against is not None:
-        other = "--sample" if sample is not None else "--against"
-        raise UsageError(
-            f"{other} keeps no date for the next verify to go on from, so that --max-duration is of no use "
-            "with it. Leave one of the two away."
-        )
-    return parse_duration(max_duration)
 
 
 def _dates(archive: Archive, catalog: Catalog | None) -> Dates:
