@@ -1,0 +1,238 @@
+"""The promises of design.md, checked against what a `MemoryCloud` said and gave; each check raises AssertionError."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from blink_archive.archive.catalog import Catalog
+from blink_archive.archive.folder import Archive
+from blink_archive.model import from_utc_text
+from blink_archive.sync.run import Options, Summary
+
+from .memory_cloud import KEEPS_DAYS, Clip, MemoryCloud
+
+PARTS = ("archived_now", "archived_before", "deleted", "gone", "covered", "excluded", "waiting")
+OVERLAP = timedelta(minutes=59)
+"""What Blink changed so long before the watermark has to be listed again (an hour, less a second's rounding)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The archive as it is on the disk: rows by key, the SHA-256 of every clip and picture by its path."""
+
+    rows: dict[str, dict[str, Any]]
+    files: dict[str, str]
+    watermark: datetime | None
+    dirty: frozenset[str]
+
+
+def look(archive: Archive) -> Seen:
+    """Read the archive, through a connection and with eyes of its own."""
+    with closing(Catalog.read(archive.catalog_path)) as catalog:
+        rows = catalog.rows("SELECT clips.*, clips_view.status FROM clips JOIN clips_view USING (id)")
+        watermark = catalog.watermark().since
+        dirty = frozenset(row["local_day"] for row in catalog.rows("SELECT local_day FROM dirty_days"))
+    files = {
+        path.relative_to(archive.root).as_posix(): sha256(path.read_bytes())
+        for path in archive.root.rglob("*")
+        if path.suffix in (".mp4", ".jpg", ".part")
+    }
+    assert len({row["origin_key"] for row in rows}) == len(rows), "a clip has two rows"
+    return Seen({row["origin_key"]: row for row in rows}, files, watermark, dirty)
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def check_archive(archive: Archive, cloud: MemoryCloud, seen: Seen) -> None:
+    """What has to be true after every run, whatever it met."""
+    shown = {clip.key: clip for clip in cloud.clips.values() if clip.shown}
+    assert seen.rows.keys() == shown.keys(), "not every listed clip is a row, or a row is of none"
+    for clip in shown.values():
+        check_state(clip, seen.rows[clip.key])
+    named: dict[str, str] = {}
+    for row in seen.rows.values():
+        if row["sha256"] and not row["local_removed_at"]:
+            named[row["path"]] = row["sha256"]
+            if row["thumbnail_sha256"]:
+                named[row["thumbnail_path"]] = row["thumbnail_sha256"]
+    assert seen.files == named, "the files are not those that the catalog names"
+    assert not list((archive.root / ".incoming").iterdir()), ".incoming is not empty"
+    check_days(archive.root, seen)
+
+
+def check_state(clip: Clip, row: dict[str, Any]) -> None:
+    """Promises 1 and 2 for one clip: it is in the state that the cloud's history explains."""
+    status = row["status"]
+    assert bool(row["watched"]) == clip.first_watched, "watched is not that of the first sighting"
+    if not clip.shown_dead:
+        assert bool(row["watched_now"]) == clip.last_watched
+    if row["sha256"]:
+        assert row["sha256"] in clip.given, "the hash is of bytes that Blink never gave"
+        if row["unproven"]:
+            assert clip.was_partial or clip.given.count(row["sha256"]) >= 2, (
+                "kept as unproven after one arrival"
+            )
+        else:
+            assert row["sha256"] == sha256(clip.mp4), "half a clip is archived as whole"
+    if row["thumbnail_sha256"]:
+        assert clip.jpeg is not None
+        assert row["thumbnail_sha256"] == sha256(clip.jpeg)
+    if row["thumbnail_missing_at"]:
+        assert clip.thumbnail_denied, "Blink never said that there is no thumbnail"
+    match status:
+        case "archived":
+            assert row["sha256"]
+        case "waiting":
+            assert clip.shown_alive
+            assert not clip.shown_dead
+        case "gone":
+            assert clip.shown_alive
+            assert clip.place != "alive" or clip.lied_about, f"{clip.key} is called gone, and Blink has it"
+        case "deleted":
+            assert clip.shown_dead
+            assert not clip.shown_alive or clip.excluded, "a loss is not called one"
+        case _:
+            raise AssertionError(f"{clip.key} is {status}, which nobody asked for")
+
+
+def check_days(root: Path, seen: Seen) -> None:
+    """Promise 6: each day's files tell of its clips, and SHA256SUMS of all files."""
+    assert not seen.dirty, "days are left dirty"
+    listed: dict[str, str] = {}
+    told: dict[str, set[str]] = {}
+    for sums in root.rglob("SHA256SUMS"):
+        for line in sums.read_text().splitlines():
+            listed[(sums.parent / line[66:]).relative_to(root).as_posix()] = line[:64]
+    for clips in root.rglob("clips.json"):
+        day = json.loads(clips.read_text())
+        told[day["day"]] = {clip["origin_key"] for clip in day["clips"]}
+    assert listed == seen.files, "SHA256SUMS does not list the files"
+    expected: dict[str, set[str]] = {}
+    for key, row in seen.rows.items():
+        expected.setdefault(row["local_day"], set()).add(key)
+    assert told == expected, "clips.json does not tell the day's clips"
+
+
+def check_run(cloud: MemoryCloud, before: Seen, after: Seen, summary: Summary) -> None:
+    """Promise 1 for one sync: its account adds up and is true, its exit code tells of trouble and losses."""
+    account, walk = summary.account, cloud.walk
+    assert sum(account[part] for part in PARTS) == account["counted"], account
+    queue = {key for key, row in before.rows.items() if row["status"] == "waiting"}
+    assert account["counted"] == len(queue | walk.keys), account
+    assert account["listed"] == len(walk.keys)
+    archived = {key for key, row in after.rows.items() if row["sha256"]}
+    newly = archived - {key for key, row in before.rows.items() if row["sha256"]}
+    assert account["archived_now"] == summary.fetched == len(newly)
+    gone = {key for key, row in after.rows.items() if row["gone_at"]}
+    lost = gone - {key for key, row in before.rows.items() if row["gone_at"]}
+    assert account["newly_gone"] == len(lost)
+    assert summary.new == len(after.rows) - len(before.rows)
+    for key in lost:
+        _check_loss(cloud, cloud.clips[key], after.rows[key], full=summary.full_walk)
+    for key, row in before.rows.items():
+        _check_kept(cloud.clips[key], row, after.rows[key])
+    bad = bool(summary.failures or summary.problems or lost)
+    if walk.failed:
+        assert summary.exit_code == 5, "a walk broke off, and the exit code does not say so"
+    elif not walk.trouble:
+        assert summary.exit_code == (3 if bad else 0), (summary.exit_code, summary.stopped)
+    assert summary.exit_code or not bad, "a loss or failure is not reported"
+    for clip in cloud.clips.values():
+        clip.given_before = len(clip.given)
+
+
+def _check_loss(cloud: MemoryCloud, clip: Clip, row: dict[str, Any], *, full: bool) -> None:
+    """A clip is called gone while Blink has it only where the cloud gave two false witnesses in this run."""
+    if clip.place == "alive":
+        old = from_utc_text(row["created_at"]) < cloud.clock.now() - timedelta(days=KEEPS_DAYS)
+        hidden = full and cloud.walk.hid and clip.key not in cloud.walk.keys
+        witnesses = (clip.key in cloud.walk.not_found) + old + hidden
+        assert witnesses >= 2, f"{clip.key} is called gone, and Blink has it"
+        clip.lied_about = True
+
+
+def _check_kept(clip: Clip, before: dict[str, Any], after: dict[str, Any]) -> None:
+    """What is archived is neither touched nor asked for again."""
+    if before["sha256"]:
+        for fact in (
+            "sha256",
+            "bytes",
+            "path",
+            "archived_at",
+            "archived_run",
+            "unproven",
+            "thumbnail_sha256",
+        ):
+            assert fact == "thumbnail_sha256" and before[fact] is None or after[fact] == before[fact], fact
+        assert len(clip.given) == clip.given_before, f"{clip.key} was archived, and is fetched again"
+
+
+def check_watermark(cloud: MemoryCloud, before: Seen, after: Seen) -> None:
+    """Promise 4: it moves to the date of the first page of a walk that ended, and leaves nothing behind that
+    the cloud did not itself hide."""
+    walk, mark = cloud.walk, after.watermark
+    if mark != before.watermark:
+        assert not walk.failed, "the watermark moved after a walk that broke off"
+        assert walk.keys, "the watermark moved after an empty list"
+        assert mark == walk.date, "the watermark is not the date of the first page"
+    for clip in cloud.clips.values():
+        if mark and clip.place != "purged" and clip.updated < mark and clip.updated not in clip.shown:
+            assert clip.excused == clip.updated, (
+                f"the watermark has passed {clip.key}, which no walk was shown"
+            )
+
+
+def check_clean_walk(cloud: MemoryCloud, before: Seen) -> None:
+    """After a walk without trouble: what Blink changed since an hour before the watermark was listed."""
+    walk = cloud.walk
+    assert walk.since is not None
+    assert walk.began is not None
+    first = min(walk.since, before.watermark - OVERLAP) if before.watermark else walk.since
+    for clip in cloud.clips.values():
+        if clip.place != "purged" and first <= clip.updated < walk.began:
+            assert clip.updated in clip.shown, f"{clip.key} changed in time, and was not listed"
+
+
+def check_clean_fetch(cloud: MemoryCloud, after: Seen) -> None:
+    """After a plain run without trouble nothing waits that Blink would have given."""
+    for clip in cloud.alive():
+        if clip.updated not in clip.shown or clip.partial:
+            continue
+        row = after.rows[clip.key]
+        assert row["status"] != "waiting", f"{clip.key} was to be had, and waits: {row['last_error']}"
+        if row["status"] == "archived" and clip.jpeg is not None:
+            assert row["thumbnail_sha256"] or clip.thumbnail_denied, (
+                f"the thumbnail of {clip.key} was to be had"
+            )
+
+
+def check_wanted(cloud: MemoryCloud, options: Options, before: Seen, after: Seen) -> None:
+    """A run fetched no more than its filters and its limit let it."""
+    newly = [row for key, row in after.rows.items() if row["sha256"] and not _sha256_of(before, key)]
+    assert options.limit is None or len(newly) <= options.limit
+    for row in newly:
+        if options.wanted.cameras:
+            assert str(row["camera_id"]) in options.wanted.cameras
+        if isinstance(options.wanted.since, datetime):
+            assert from_utc_text(row["created_at"]) >= options.wanted.since
+
+
+def _sha256_of(seen: Seen, key: str) -> str | None:
+    return seen.rows[key]["sha256"] if key in seen.rows else None
+
+
+def check_end(cloud: MemoryCloud, seen: Seen) -> int:
+    """After the last full walks: all that Blink has is here, and nothing waits; how many clips that are."""
+    for clip in cloud.alive():
+        assert seen.rows[clip.key]["status"] == "archived", f"{clip.key} is missing at the end"
+    waiting = [key for key, row in seen.rows.items() if row["status"] == "waiting"]
+    assert not waiting, f"{waiting} wait at the end"
+    return len(cloud.alive())
