@@ -31,11 +31,11 @@ from ..archive.helpers import ACCOUNT, NEW_YORK, make_home
 KEEPS_DAYS = 30
 """After so many days the cloud lets a clip expire."""
 
-PAGE_FAULTS: dict[str, Callable[[], BlinkError]] = {
-    "network": lambda: NetworkError("no answer"),
-    "server": lambda: ServerError("status 500"),
-    "throttled": lambda: Throttled("slow down"),
-    "html": lambda: UnexpectedAnswer("an error page"),
+PAGE_FAULTS: dict[str, type[BlinkError]] = {
+    "network": NetworkError,
+    "server": ServerError,
+    "throttled": Throttled,
+    "html": UnexpectedAnswer,
 }
 MEDIA_FAULTS = ("404", "500", "throttled", "refused", "broken", "length", "page", "unsaid", "cut")
 
@@ -246,7 +246,7 @@ class MemoryCloud:
     async def homescreen(self) -> Homescreen:
         if self.trouble.no_home:
             self.walk.trouble = True
-            raise PAGE_FAULTS[self.trouble.no_home]()
+            raise _failure(self.trouble.no_home)
         return make_home(*self.cameras.items(), days=KEEPS_DAYS)
 
     async def media_changed(self, *, since: datetime, page: int) -> MediaPage:
@@ -257,7 +257,7 @@ class MemoryCloud:
         walk.pages = page
         if kind := trouble.fails.get(page):
             walk.trouble = walk.failed = True
-            raise PAGE_FAULTS[kind]()
+            raise _failure(kind)
         clips = self._page(since, page)
         if trouble.empty.get(page, 0) and clips:
             trouble.empty[page] -= 1
@@ -349,6 +349,10 @@ class MemoryCloud:
 class MemoryStream:
     length: int | None
     chunks: AsyncIterator[bytes]
+
+
+def _failure(kind: str) -> BlinkError:
+    return PAGE_FAULTS[kind](f"{kind} trouble")
 
 
 def _order(place: Clip | datetime) -> tuple[datetime, str]:

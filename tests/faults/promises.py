@@ -171,7 +171,8 @@ def _check_kept(clip: Clip, before: dict[str, Any], after: dict[str, Any]) -> No
             "unproven",
             "thumbnail_sha256",
         ):
-            assert fact == "thumbnail_sha256" and before[fact] is None or after[fact] == before[fact], fact
+            is_new = fact == "thumbnail_sha256" and before[fact] is None
+            assert is_new or after[fact] == before[fact], f"{fact} of {clip.key} was changed"
         assert len(clip.given) == clip.given_before, f"{clip.key} was archived, and is fetched again"
 
 

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import closing
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -59,10 +60,13 @@ AGES = [
 SPANS = [timedelta(seconds=20), timedelta(minutes=5), timedelta(minutes=40), timedelta(hours=3), timedelta(days=1), timedelta(days=9)]  # fmt: skip
 NAMES = ["Front door", "Garage", "../../etc", "CON", "", "Tür \u202e\ud800 \N{SLEEPING SYMBOL}", "x" * 300]
 CHANGES = ("watch",) * 4 + ("delete", "purge", "complete", "rename", "ghost", "expire")
-SHIFTS = ("add", "watch", "delete", "purge")
-LIES = ("empty", "empty", "fail", "fail", "no date", "no home")
-PAGES = st.integers(1, 3)
 NUMBERS = st.integers(0, 1000)
+Lie = tuple[str, int, int]
+WHAT = ("empty", "empty", "fail", "add", "watch", "delete", "purge", "no date", "no home")
+LIES: st.SearchStrategy[list[Lie]] = st.lists(
+    st.tuples(st.sampled_from(WHAT), st.integers(1, 3), NUMBERS), max_size=2
+)
+FAILURES = sorted(PAGE_FAULTS)
 
 
 class Engine(RuleBasedStateMachine):
@@ -120,53 +124,39 @@ class Engine(RuleBasedStateMachine):
         self._step()
         self.clock.at += span
 
-    # what goes wrong in the next run
-
-    @rule(what=st.sampled_from(SHIFTS + LIES), page=PAGES, number=NUMBERS, kind=st.sampled_from(sorted(PAGE_FAULTS)))  # fmt: skip
-    def break_listing(self, what: str, page: int, number: int, kind: str) -> None:
-        """The list shifts between two pages, one is empty, one fails, or what comes with them is missing."""
-        self._step()
-        trouble = self.cloud.trouble
-        match what:
-            case "empty":
-                trouble.empty[page] = 1 + number % 2
-            case "fail":
-                trouble.fails[page] = kind
-            case "no date":
-                trouble.no_date = True
-            case "no home":
-                trouble.no_home = kind
-            case _:
-                trouble.after[page] = lambda: self._shift(what, number)
-
     @rule(
         number=NUMBERS, thumbnail=st.booleans(), kind=st.sampled_from(MEDIA_FAULTS), often=st.integers(1, 5)
     )
     def break_media(self, number: int, thumbnail: bool, kind: str, often: int) -> None:
+        """A clip, or its picture, goes wrong so often from now on."""
         self._step()
         if clip := self._pick(number, lambda _: True):
             self.cloud.media_faults[clip.key, thumbnail] = [kind] * often
 
     # runs
 
-    @rule(full=st.booleans(), workers=st.sampled_from([1, 3]))
-    def sync(self, full: bool, workers: int) -> None:
+    @rule(full=st.booleans(), workers=st.sampled_from([1, 3]), lies=LIES)
+    def sync(self, full: bool, workers: int, lies: list[Lie]) -> None:
         self._step()
+        self._tell(lies)
         self._sync(Options(full=full, workers=workers))
 
-    @rule(limit=st.none() | st.integers(0, 3), camera=st.sampled_from([None, "41", "42"]), back=st.sampled_from([None, *SPANS]))  # fmt: skip
+    @rule(
+        limit=st.none() | st.integers(0, 3),
+        camera=st.sampled_from([None, "41", "42"]),
+        back=st.sampled_from([None, *SPANS]),
+    )
     def sync_some(self, limit: int | None, camera: str | None, back: timedelta | None) -> None:
         self._step()
-        wanted = Filter(
-            cameras=(camera,) if camera and self.names else (),
-            since=self.clock.now() - back if back else None,
-        )
+        cameras = (camera,) if camera and self.names else ()
+        wanted = Filter(cameras=cameras, since=self.clock.now() - back if back else None)
         self._sync(Options(limit=limit, wanted=wanted))
 
-    @rule(full=st.booleans())
-    def dry_run(self, full: bool) -> None:
+    @rule(full=st.booleans(), lies=LIES)
+    def dry_run(self, full: bool, lies: list[Lie]) -> None:
         """It writes nothing, and knows what is new."""
         self._step()
+        self._tell(lies)
         before, bytes_before = promises.look(self.archive), self.archive.catalog_path.read_bytes()
         self.cloud.begin(recording=False)
         with closing(self.archive.open_catalog()) as real, closing(real.copy()) as copy:
@@ -213,6 +203,23 @@ class Engine(RuleBasedStateMachine):
     def _pick(self, number: int, fits: Callable[[Clip], bool]) -> Clip | None:
         clips = [clip for clip in self.cloud.alive() if fits(clip)]
         return clips[number % len(clips)] if clips else None
+
+    def _tell(self, lies: list[Lie]) -> None:
+        """What goes wrong with the listing of the next run: it shifts between two pages, one is empty, one
+        fails, or what comes with them is missing."""
+        trouble = self.cloud.trouble
+        for what, page, number in lies:
+            match what:
+                case "empty":
+                    trouble.empty[page] = 1 + number % 2
+                case "no date":
+                    trouble.no_date = True
+                case "no home":
+                    trouble.no_home = FAILURES[number % len(FAILURES)]
+                case "fail":
+                    trouble.fails[page] = FAILURES[number % len(FAILURES)]
+                case _:
+                    trouble.after[page] = partial(self._shift, what, number)
 
     def _change_clip(self, what: str, number: int) -> None:
         if clip := self._pick(number, lambda clip: what == "purge" or not clip.fixed):
