@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -12,7 +13,8 @@ from typing import Any
 
 from blink_archive.archive.catalog import Catalog
 from blink_archive.archive.folder import Archive
-from blink_archive.model import from_utc_text
+from blink_archive.model import from_utc_text, utc_text
+from blink_archive.sync.prune import Wish
 from blink_archive.sync.run import Options, Summary
 
 from .memory_cloud import KEEPS_DAYS, Clip, MemoryCloud
@@ -138,7 +140,7 @@ def check_run(cloud: MemoryCloud, before: Seen, after: Seen, summary: Summary) -
     for key in lost:
         _check_loss(cloud, cloud.clips[key], after.rows[key], full=summary.full_walk)
     for key, row in before.rows.items():
-        _check_kept(cloud.clips[key], row, after.rows[key])
+        check_kept(cloud.clips[key], row, after.rows[key])
     bad = bool(summary.failures or summary.problems or lost)
     if walk.failed:
         assert summary.exit_code == 5, "a walk broke off, and the exit code does not say so"
@@ -159,7 +161,7 @@ def _check_loss(cloud: MemoryCloud, clip: Clip, row: dict[str, Any], *, full: bo
         clip.lied_about = True
 
 
-def _check_kept(clip: Clip, before: dict[str, Any], after: dict[str, Any]) -> None:
+def check_kept(clip: Clip, before: dict[str, Any], after: dict[str, Any]) -> None:
     """What is archived is neither touched nor asked for again."""
     if before["sha256"]:
         for fact in (
@@ -228,6 +230,43 @@ def check_wanted(cloud: MemoryCloud, options: Options, before: Seen, after: Seen
 
 def _sha256_of(seen: Seen, key: str) -> str | None:
     return seen.rows[key]["sha256"] if key in seen.rows else None
+
+
+@contextmanager
+def damaged(path: Path | None) -> Iterator[None]:
+    """While this lasts, one byte of the file is another one."""
+    whole = path.read_bytes() if path else b""
+    if path:
+        path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    yield
+    if path:
+        path.write_bytes(whole)
+
+
+def check_deletion(
+    archive: Archive, cloud: MemoryCloud, wish: Wish, chosen: set[str], ids: Sequence[int], now: datetime
+) -> None:
+    """Promise 3, at the moment at which Blink is asked: each clip is wanted gone, and safe here."""
+    seen = look(archive)
+    for key in map(str, ids):
+        clip, row = cloud.clips[key], seen.rows[key]
+        assert key in chosen, f"{key} was not chosen"
+        assert not wish.wanted.cameras or str(row["camera_id"]) in wish.wanted.cameras
+        assert row["sha256"], f"{key} is not archived"
+        assert row["archived_at"] <= utc_text(now - wish.keep), f"{key} is to be kept for longer"
+        assert not row["unproven"], f"{key} is unproven, and about to be deleted"
+        assert seen.files.get(row["path"]) == sha256(clip.mp4), f"{key} is not here as Blink has it"
+        if clip.jpeg is not None and not row["thumbnail_missing_at"]:
+            assert seen.files.get(row["thumbnail_path"]) == sha256(clip.jpeg), (
+                f"the picture of {key} is not here"
+            )
+        folder = archive.root / row["local_day"].replace("-", "/")
+        told = {each["origin_key"]: each for each in json.loads((folder / "clips.json").read_text())["clips"]}
+        kinds = [event["kind"] for event in told[key]["events"]]
+        assert row["delete_intended_at"], f"{key}: no intent was written down"
+        assert "delete_intended" in kinds
+        assert told[key]["delete_intended_at"] == row["delete_intended_at"]
+        assert f"{row['sha256']}  {Path(row['path']).name}\n" in (folder / "SHA256SUMS").read_text()
 
 
 def check_end(cloud: MemoryCloud, seen: Seen) -> int:

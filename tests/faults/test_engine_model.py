@@ -7,7 +7,7 @@ import os
 import random
 import shutil
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import closing
 from datetime import datetime, timedelta
 from functools import partial
@@ -27,7 +27,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from blink_archive.archive import feed, queue
+from blink_archive.archive import deletion, feed, queue
 from blink_archive.archive.catalog import Watermark
 from blink_archive.archive.filters import Filter, where
 from blink_archive.archive.folder import create_archive
@@ -37,6 +37,7 @@ from blink_archive.model import MediaPage
 from blink_archive.sync import discover, run
 from blink_archive.sync.forecast import forecast
 from blink_archive.sync.ports import Time
+from blink_archive.sync.prune import Pruned, Wish, prune
 from blink_archive.sync.run import Options, Summary, sync
 
 from ..archive.helpers import ACCOUNT
@@ -152,6 +153,41 @@ class Engine(RuleBasedStateMachine):
         wanted = Filter(cameras=cameras, since=self.clock.now() - back if back else None)
         self._sync(Options(limit=limit, wanted=wanted))
 
+    @rule(
+        camera=st.sampled_from([None, "41", "42"]),
+        keep=st.sampled_from([timedelta(0), timedelta(0), timedelta(hours=2)]),
+        answer=st.sampled_from(["clear", "clear", "unclear", "not done"]),
+        damage=st.booleans(),
+        number=NUMBERS,
+    )
+    def delete_remote(
+        self, camera: str | None, keep: timedelta, answer: str, damage: bool, number: int
+    ) -> None:
+        """Delete at Blink, but for one clip that the user does not choose; now and then with a damaged file."""
+        self._step()
+        before = promises.look(self.archive)
+        wish = Wish("cloud", Filter(cameras=(camera,) if camera and self.names else ()), keep)
+        with closing(self.archive.open_catalog()) as catalog:
+            planned = list(wish.plan(catalog, now=self.clock.now()).delete)
+        if len(planned) > 2:
+            del planned[number % len(planned)]
+        chosen = {clip.key for clip in planned}
+        damaged = self.root / before.rows[planned[0].key]["path"] if damage and planned else None
+        self.sound = False
+        with promises.damaged(damaged):
+            watch = partial(promises.check_deletion, self.archive, self.cloud, wish, chosen)
+            pruned = self._prune(wish, frozenset(clip.id for clip in planned), watch, answer)
+        assert not (damaged and pruned.exit_code != 7), "a damaged file was not told"
+        if damaged is None:
+            asked = chosen if answer == "clear" else set()
+            assert {key for key, _ in pruned.deleted} == asked
+            assert set(pruned.unclear) == chosen - asked
+        after = promises.look(self.archive)
+        promises.check_archive(self.archive, self.cloud, after)
+        for key, row in before.rows.items():
+            promises.check_kept(self.cloud.clips[key], row, after.rows[key])
+        self.sound = True
+
     @rule(full=st.booleans(), lies=LIES)
     def dry_run(self, full: bool, lies: list[Lie]) -> None:
         """It writes nothing, and knows what is new."""
@@ -238,6 +274,23 @@ class Engine(RuleBasedStateMachine):
         # What moves to the front hides none that follow: they only come twice.
         self.cloud.walk.hid |= what == "purge" or not self.cloud.newest_first
         self._change_clip(what, number)
+
+    def _prune(
+        self,
+        wish: Wish,
+        chosen: frozenset[int],
+        watch: Callable[[Sequence[int], datetime], None],
+        answer: str,
+    ) -> Pruned:
+        def on_delete(ids: Sequence[int]) -> str:
+            watch(ids, self.clock.now())
+            COUNTED["deleted at Blink"] += len(ids)
+            return answer
+
+        self.cloud.on_delete = on_delete
+        pruned = asyncio.run(prune(self.archive, self.cloud, wish, chosen, time=self.time))  # type: ignore[arg-type]
+        self.cloud.on_delete = None
+        return pruned
 
     def _sync(self, options: Options) -> Summary:
         COUNTED["syncs"] += 1
@@ -393,9 +446,32 @@ def tombstones_take_away(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(feed, "_bury", forget)
 
 
+def files_are_trusted(patch: pytest.MonkeyPatch) -> None:
+    """What is about to be deleted at Blink is not read back."""
+    patch.setattr("blink_archive.sync.prune.prove", lambda store, row: None)
+
+
+def the_unproven_may_go(patch: pytest.MonkeyPatch) -> None:
+    """What is archived may be deleted at Blink, proven whole or not."""
+    plan = deletion.plan
+
+    def lax(*args: Any, **others: Any) -> deletion.Plan:
+        found = plan(*args, **others)
+        more = [clip for clip in found.kept if clip.reason.startswith("unproven")]
+        return deletion.Plan((*found.delete, *more), ())
+
+    patch.setattr(deletion, "plan", lax)
+    patch.setattr("blink_archive.archive.proof._walk_clip", lambda file: None)
+
+
+def the_intent_is_not_written(patch: pytest.MonkeyPatch) -> None:
+    """Blink is asked to delete what no row and no day says is about to be deleted."""
+    patch.setattr(deletion, "record_intent", lambda *_, **__: None)
+
+
 MUTANTS = [
     to_a_short_page, a_failed_walk_counts, by_the_local_clock, no_overlap, empty_is_believed, listed_again_is_new,
-    filters_stay, a_404_is_a_loss, halves_are_whole, tombstones_take_away,
+    filters_stay, a_404_is_a_loss, halves_are_whole, tombstones_take_away, files_are_trusted, the_unproven_may_go, the_intent_is_not_written,
 ]  # fmt: skip
 
 
