@@ -86,6 +86,9 @@ class Clip:
     was_partial: bool = False
     thumbnail_denied: bool = False
     excluded: bool = False
+    was_excluded: bool = False
+    starred: bool = False
+    pruned: bool = False
     given_before: int = 0
 
     @property

@@ -13,6 +13,7 @@ from typing import Any
 
 from blink_archive.archive.catalog import Catalog
 from blink_archive.archive.folder import Archive
+from blink_archive.archive.retention import Retention
 from blink_archive.model import from_utc_text, utc_text
 from blink_archive.sync.prune import Wish
 from blink_archive.sync.run import Options, Summary
@@ -89,18 +90,25 @@ def check_state(clip: Clip, row: dict[str, Any]) -> None:
         assert row["thumbnail_sha256"] == sha256(clip.jpeg)
     if row["thumbnail_missing_at"]:
         assert clip.thumbnail_denied, "Blink never said that there is no thumbnail"
+    assert (row["starred_at"] is not None) == clip.starred
     match status:
         case "archived":
             assert row["sha256"]
+            assert not clip.pruned
+        case "pruned":
+            assert clip.pruned, f"{clip.key} is pruned, and nobody wanted that"
+        case "excluded":
+            assert clip.excluded, f"{clip.key} is excluded, and nobody wanted that"
         case "waiting":
             assert clip.shown_alive
             assert not clip.shown_dead
+            assert not clip.excluded
         case "gone":
             assert clip.shown_alive
             assert clip.place != "alive" or clip.lied_about, f"{clip.key} is called gone, and Blink has it"
         case "deleted":
             assert clip.shown_dead
-            assert not clip.shown_alive or clip.excluded, "a loss is not called one"
+            assert not clip.shown_alive or clip.was_excluded, "a loss is not called one"
         case _:
             raise AssertionError(f"{clip.key} is {status}, which nobody asked for")
 
@@ -176,6 +184,16 @@ def check_kept(clip: Clip, before: dict[str, Any], after: dict[str, Any]) -> Non
             is_new = fact == "thumbnail_sha256" and before[fact] is None
             assert is_new or after[fact] == before[fact], f"{fact} of {clip.key} was changed"
         assert len(clip.given) == clip.given_before, f"{clip.key} was archived, and is fetched again"
+
+    elif clip.excluded:
+        assert len(clip.given) == clip.given_before, f"{clip.key} is excluded, and is fetched"
+
+
+def check_removal(clip: Clip, row: dict[str, Any], wanted: Retention) -> None:
+    """A clip leaves this disk only by the user's wish, and while Blink has it only by force."""
+    assert row["status"] == "archived"
+    assert not (clip.starred and wanted.keep_starred), f"{clip.key} is starred, and leaves"
+    assert wanted.force or row["remote_deleted_at"], f"{clip.key} is at Blink, and leaves"
 
 
 def check_watermark(cloud: MemoryCloud, before: Seen, after: Seen) -> None:
@@ -272,7 +290,8 @@ def check_deletion(
 def check_end(cloud: MemoryCloud, seen: Seen) -> int:
     """After the last full walks: all that Blink has is here, and nothing waits; how many clips that are."""
     for clip in cloud.alive():
-        assert seen.rows[clip.key]["status"] == "archived", f"{clip.key} is missing at the end"
+        expected = "pruned" if clip.pruned else "excluded" if clip.excluded else "archived"
+        assert seen.rows[clip.key]["status"] == expected, f"{clip.key} is missing at the end"
     waiting = [key for key, row in seen.rows.items() if row["status"] == "waiting"]
     assert not waiting, f"{waiting} wait at the end"
     return len(cloud.alive())

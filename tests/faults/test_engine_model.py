@@ -7,7 +7,7 @@ import os
 import random
 import shutil
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from datetime import datetime, timedelta
 from functools import partial
@@ -27,14 +27,13 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from blink_archive.archive import deletion, feed, queue
-from blink_archive.archive.catalog import Watermark
-from blink_archive.archive.filters import Filter, where
+from blink_archive.archive.days import write_dirty_days
+from blink_archive.archive.decisions import Decision, decide
+from blink_archive.archive.filters import Filter
 from blink_archive.archive.folder import create_archive
+from blink_archive.archive.retention import Retention, local_clips, plan_retention, record_removal
 from blink_archive.archive.verify import record_verified, verify
 from blink_archive.errors import BlinkError
-from blink_archive.model import MediaPage
-from blink_archive.sync import discover, run
 from blink_archive.sync.forecast import forecast
 from blink_archive.sync.ports import Time
 from blink_archive.sync.prune import Pruned, Wish, prune
@@ -45,11 +44,12 @@ from ..world import Silent
 from . import LONG, promises, times
 from .conftest import Figure
 from .memory_cloud import MEDIA_FAULTS, PAGE_FAULTS, Clip, Clock, MemoryCloud
+from .mutants import MUTANTS
 
 COUNTED: Counter[str] = Counter()
 PLACES = count()
 
-KINDS = ("whole",) * 6 + ("half", "unserved", "no thumbnail", "no id", "no date", "no zone")
+KINDS = ("whole",) * 5 + ("half", "unserved", "no thumbnail", "no id", "no date", "no zone")
 AGES = [
     timedelta(0),
     timedelta(minutes=1),
@@ -60,12 +60,12 @@ AGES = [
 ]
 SPANS = [timedelta(seconds=20), timedelta(minutes=5), timedelta(minutes=40), timedelta(hours=3), timedelta(days=1), timedelta(days=9)]  # fmt: skip
 NAMES = ["Front door", "Garage", "../../etc", "CON", "", "Tür \u202e\ud800 \N{SLEEPING SYMBOL}", "x" * 300]
-CHANGES = ("watch",) * 4 + ("delete", "purge", "complete", "rename", "ghost", "expire")
+CHANGES = ["watch", "watch", "watch", "break", "break", "break", "break picture", "delete", "purge", "complete", "rename", "ghost", "expire"]  # fmt: skip
 NUMBERS = st.integers(0, 1000)
 Lie = tuple[str, int, int]
-WHAT = ("empty", "empty", "fail", "add", "watch", "delete", "purge", "no date", "no home")
+WHAT = ("empty", "empty", "empty", "fail", "fail", "add", "watch", "delete", "purge", "no date", "no home")
 LIES: st.SearchStrategy[list[Lie]] = st.lists(
-    st.tuples(st.sampled_from(WHAT), st.integers(1, 3), NUMBERS), max_size=2
+    st.tuples(st.sampled_from(WHAT), st.sampled_from([1, 2, 2, 3]), NUMBERS), max_size=2
 )
 FAILURES = sorted(PAGE_FAULTS)
 
@@ -117,6 +117,10 @@ class Engine(RuleBasedStateMachine):
                 for clip in cloud.alive():
                     if clip.partial:
                         cloud.change(clip, partial=False)
+            case "break" | "break picture":
+                if clip := self._pick(number, lambda _: True):
+                    faults = [MEDIA_FAULTS[number % len(MEDIA_FAULTS)]] * (1 + number % 4)
+                    cloud.media_faults[clip.key, what == "break picture"] = faults
             case _:
                 self._change_clip(what, number)
 
@@ -125,22 +129,19 @@ class Engine(RuleBasedStateMachine):
         self._step()
         self.clock.at += span
 
-    @rule(
-        number=NUMBERS, thumbnail=st.booleans(), kind=st.sampled_from(MEDIA_FAULTS), often=st.integers(1, 5)
-    )
-    def break_media(self, number: int, thumbnail: bool, kind: str, often: int) -> None:
-        """A clip, or its picture, goes wrong so often from now on."""
-        self._step()
-        if clip := self._pick(number, lambda _: True):
-            self.cloud.media_faults[clip.key, thumbnail] = [kind] * often
-
     # runs
 
-    @rule(full=st.booleans(), workers=st.sampled_from([1, 3]), lies=LIES)
-    def sync(self, full: bool, workers: int, lies: list[Lie]) -> None:
+    @rule(lies=LIES, workers=st.sampled_from([1, 3]))
+    def sync(self, lies: list[Lie], workers: int) -> None:
         self._step()
         self._tell(lies)
-        self._sync(Options(full=full, workers=workers))
+        self._sync(Options(workers=workers))
+
+    @rule(lies=LIES)
+    def sync_full(self, lies: list[Lie]) -> None:
+        self._step()
+        self._tell(lies)
+        self._sync(Options(full=True))
 
     @rule(
         limit=st.none() | st.integers(0, 3),
@@ -182,37 +183,59 @@ class Engine(RuleBasedStateMachine):
             asked = chosen if answer == "clear" else set()
             assert {key for key, _ in pruned.deleted} == asked
             assert set(pruned.unclear) == chosen - asked
-        after = promises.look(self.archive)
-        promises.check_archive(self.archive, self.cloud, after)
-        for key, row in before.rows.items():
-            promises.check_kept(self.cloud.clips[key], row, after.rows[key])
-        self.sound = True
+        self._check_unchanged(before)
+
+    @rule(what=st.sampled_from(["excluded", "included", "starred", "unstarred"]), number=NUMBERS)
+    def decide(self, what: Decision, number: int) -> None:
+        """The user decides of a clip that was listed, archived or not."""
+        self._step()
+        before = promises.look(self.archive)
+        keys = sorted(before.rows)
+        if what == "excluded":
+            keys = [key for key in keys if not before.rows[key]["sha256"]]
+        if not keys:
+            return
+        clip = self.cloud.clips[keys[number % len(keys)]]
+        with closing(self.archive.open_catalog(write=True)) as catalog:
+            decide(catalog, self.archive.store, [clip.key], what, now=self.clock.now())
+        match what:
+            case "excluded" | "included":
+                clip.excluded = what == "excluded"
+                clip.was_excluded |= clip.excluded
+            case _:
+                clip.starred = what == "starred"
+        self._check_unchanged(before)
+
+    @rule(
+        keep=st.sampled_from([None, *AGES]),
+        most=st.sampled_from([None, 0, 100_000]),
+        spare=st.booleans(),
+        force=st.booleans(),
+    )
+    def prune_local(self, keep: timedelta | None, most: int | None, spare: bool, force: bool) -> None:
+        """Files leave this disk by the user's wish."""
+        self._step()
+        before, wanted = promises.look(self.archive), Retention(keep, most, spare, force)
+        with self.archive.lock(), closing(self.archive.open_catalog(write=True)) as catalog:
+            plan = plan_retention(local_clips(catalog), wanted, now=self.clock.now())
+            clips = [clip for clip, _ in plan.remove]
+            number = catalog.begin_run("prune-local", now=self.clock.now())
+            assert not record_removal(catalog, self.archive.store, clips, run=number, now=self.clock.now())
+            while write_dirty_days(catalog, self.archive.store):
+                pass
+        COUNTED["pruned here"] += len(clips)
+        for clip in clips:
+            promises.check_removal(self.cloud.clips[clip.key], before.rows[clip.key], wanted)
+            self.cloud.clips[clip.key].pruned = True
+        self._check_unchanged(before)
 
     @rule(full=st.booleans(), lies=LIES)
-    def dry_run(self, full: bool, lies: list[Lie]) -> None:
-        """It writes nothing, and knows what is new."""
+    def look(self, full: bool, lies: list[Lie]) -> None:
+        """A dry run and a verify, which change nothing; the former knows what is new."""
         self._step()
         self._tell(lies)
-        before, bytes_before = promises.look(self.archive), self.archive.catalog_path.read_bytes()
-        self.cloud.begin(recording=False)
-        with closing(self.archive.open_catalog()) as real, closing(real.copy()) as copy:
-            work = forecast(copy, self.cloud, Options(full=full), time=self.time, progress=Silent())  # type: ignore[arg-type]
-            try:
-                told = asyncio.run(work)
-            except BlinkError:
-                assert self.cloud.walk.trouble
-            else:
-                assert told.new == len(self.cloud.walk.keys - before.rows.keys())
-        self.cloud.end()
-        assert self.archive.catalog_path.read_bytes() == bytes_before, "a dry run wrote to the catalog"
-
-    @rule()
-    def verify(self) -> None:
-        self._step()
-        with closing(self.archive.open_catalog(write=True)) as catalog:
-            report = verify(catalog, self.root, running=lambda: False, progress=lambda _: None, workers=1)
-            assert not report.findings, report.findings
-            record_verified(catalog, report, began=self.clock.now())
+        self._dry_run(Options(full=full))
+        self._verify()
 
     def teardown(self) -> None:
         """Outages end, time passes, two full walks: then all that Blink has is here."""
@@ -227,7 +250,7 @@ class Engine(RuleBasedStateMachine):
                 self.clock.pass_by(hours=1)
                 self._sync(Options(full=True))
             COUNTED["clips at the end"] += promises.check_end(self.cloud, promises.look(self.archive))
-            self.verify()
+            self._verify()
         shutil.rmtree(self.root)
 
     # how
@@ -274,6 +297,36 @@ class Engine(RuleBasedStateMachine):
         # What moves to the front hides none that follow: they only come twice.
         self.cloud.walk.hid |= what == "purge" or not self.cloud.newest_first
         self._change_clip(what, number)
+
+    def _check_unchanged(self, before: promises.Seen) -> None:
+        """What is no sync changes no fact of a file."""
+        self.sound = False
+        after = promises.look(self.archive)
+        promises.check_archive(self.archive, self.cloud, after)
+        assert after.watermark == before.watermark
+        for key, row in before.rows.items():
+            promises.check_kept(self.cloud.clips[key], row, after.rows[key])
+        self.sound = True
+
+    def _dry_run(self, options: Options) -> None:
+        before, bytes_before = promises.look(self.archive), self.archive.catalog_path.read_bytes()
+        self.cloud.begin(recording=False)
+        with closing(self.archive.open_catalog()) as real, closing(real.copy()) as copy:
+            work = forecast(copy, self.cloud, options, time=self.time, progress=Silent())  # type: ignore[arg-type]
+            try:
+                told = asyncio.run(work)
+            except BlinkError:
+                assert self.cloud.walk.trouble
+            else:
+                assert told.new == len(self.cloud.walk.keys - before.rows.keys())
+        self.cloud.end()
+        assert self.archive.catalog_path.read_bytes() == bytes_before, "a dry run wrote to the catalog"
+
+    def _verify(self) -> None:
+        with closing(self.archive.open_catalog(write=True)) as catalog:
+            report = verify(catalog, self.root, running=lambda: False, progress=lambda _: None, workers=1)
+            assert not report.findings, report.findings
+            record_verified(catalog, report, began=self.clock.now())
 
     def _prune(
         self,
@@ -344,135 +397,6 @@ def test_the_engine_keeps_its_promises_whatever_happens(figure: Figure) -> None:
         figure(name, value)
     figure("broken promises", 0)
     figure("clips missing at the end", 0)
-
-
-def to_a_short_page(patch: pytest.MonkeyPatch) -> None:
-    """The walk ends at a page that is not full."""
-
-    async def pages(blink: Any, *, since: datetime, time: Time) -> AsyncIterator[MediaPage]:
-        for number in count(1):
-            page = await blink.media_changed(since=since, page=number)
-            yield page
-            if len(page.items) < page.limit:
-                return
-
-    patch.setattr(discover, "_pages", pages)
-
-
-def a_failed_walk_counts(patch: pytest.MonkeyPatch) -> None:
-    """The watermark moves after a walk that broke off."""
-    walk_all = discover.discover
-
-    async def walk(catalog: Any, blink: Any, walk: Any, **others: Any) -> None:
-        await walk_all(catalog, blink, walk, **others)
-        if walk.error and blink.walk.date and walk.listed:
-            catalog.set_watermark(Watermark(blink.walk.date, None))
-
-    patch.setattr(run, "discover", walk)
-
-
-def by_the_local_clock(patch: pytest.MonkeyPatch) -> None:
-    """The watermark is this machine's time at the end of the walk."""
-    believed = discover._believed
-    patch.setattr(discover, "_believed", lambda walk, _, **others: believed(walk, others["now"], **others))
-
-
-def no_overlap(patch: pytest.MonkeyPatch) -> None:
-    """The next walk begins at the watermark itself."""
-    patch.setattr(discover, "OVERLAP", timedelta(0))
-
-
-def empty_is_believed(patch: pytest.MonkeyPatch) -> None:
-    """An empty first page moves the watermark."""
-    believed = discover._believed
-
-    def believe(walk: Any, server_time: Any, *, watermark: Watermark, **others: Any) -> Watermark | None:
-        if walk.listed == 0 and server_time and watermark.since:
-            return Watermark(server_time, watermark.full_walk_at)
-        return believed(walk, server_time, watermark=watermark, **others)
-
-    patch.setattr(discover, "_believed", believe)
-
-
-def listed_again_is_new(patch: pytest.MonkeyPatch) -> None:
-    """An archived clip that is listed again loses its hash."""
-
-    def touch(catalog: Any, row: Any, item: Any, *, now: datetime) -> None:
-        feed._renew(catalog, row, item, now=now)
-        feed.update_row(catalog, row, {"sha256": None, "archived_at": None})
-
-    patch.setattr(feed, "_touch", touch)
-
-
-def filters_stay(patch: pytest.MonkeyPatch) -> None:
-    """What a run's filters leave out is excluded for good."""
-    waiting = queue.waiting
-
-    def exclude(catalog: Any, wanted: Filter, *, now: datetime, **others: Any) -> Any:
-        condition, parameters = where(catalog, wanted)
-        with catalog.transaction():
-            catalog.db.execute(f"UPDATE clips SET excluded_at = '{now}' WHERE NOT ({condition})", parameters)
-        return waiting(catalog, wanted, now=now, **others)
-
-    patch.setattr(queue, "waiting", exclude)
-
-
-def a_404_is_a_loss(patch: pytest.MonkeyPatch) -> None:
-    """A clip that Blink does not give is gone at once."""
-    losses = feed.record_losses
-    patch.setattr(
-        feed, "record_losses", lambda catalog, **others: losses(catalog, **others | {"full_walk": True})
-    )
-
-
-def halves_are_whole(patch: pytest.MonkeyPatch) -> None:
-    """What could not be proven whole is kept without a word."""
-    archived = queue._archived
-
-    def keep(*args: Any, **others: Any) -> dict[str, Any]:
-        return archived(*args, **others) | {"unproven": None}
-
-    patch.setattr(queue, "_archived", keep)
-
-
-def tombstones_take_away(patch: pytest.MonkeyPatch) -> None:
-    """A tombstone of an archived clip makes its row a deleted one."""
-    bury = feed._bury
-
-    def forget(catalog: Any, row: Any, item: Any, *, now: datetime) -> None:
-        feed.update_row(catalog, row, {"sha256": None, "archived_at": None})
-        bury(catalog, row, item, now=now)
-
-    patch.setattr(feed, "_bury", forget)
-
-
-def files_are_trusted(patch: pytest.MonkeyPatch) -> None:
-    """What is about to be deleted at Blink is not read back."""
-    patch.setattr("blink_archive.sync.prune.prove", lambda store, row: None)
-
-
-def the_unproven_may_go(patch: pytest.MonkeyPatch) -> None:
-    """What is archived may be deleted at Blink, proven whole or not."""
-    plan = deletion.plan
-
-    def lax(*args: Any, **others: Any) -> deletion.Plan:
-        found = plan(*args, **others)
-        more = [clip for clip in found.kept if clip.reason.startswith("unproven")]
-        return deletion.Plan((*found.delete, *more), ())
-
-    patch.setattr(deletion, "plan", lax)
-    patch.setattr("blink_archive.archive.proof._walk_clip", lambda file: None)
-
-
-def the_intent_is_not_written(patch: pytest.MonkeyPatch) -> None:
-    """Blink is asked to delete what no row and no day says is about to be deleted."""
-    patch.setattr(deletion, "record_intent", lambda *_, **__: None)
-
-
-MUTANTS = [
-    to_a_short_page, a_failed_walk_counts, by_the_local_clock, no_overlap, empty_is_believed, listed_again_is_new,
-    filters_stay, a_404_is_a_loss, halves_are_whole, tombstones_take_away, files_are_trusted, the_unproven_may_go, the_intent_is_not_written,
-]  # fmt: skip
 
 
 @pytest.mark.usefixtures("place")
