@@ -27,10 +27,12 @@ class Aside:
         """``work()``; a cancellation waits for it, since it cannot be stopped half way."""
         future = asyncio.get_running_loop().run_in_executor(self._executor, work)
         try:
-            return await asyncio.shield(future)
-        finally:
-            if not future.done():
-                await asyncio.wait([future])
+            await asyncio.wait([future])
+        except asyncio.CancelledError:
+            await asyncio.wait([future])
+            future.exception()  # else asyncio prints it: what ended the run is told without that
+            raise
+        return future.result()
 
     def close(self) -> None:
         """End the thread."""

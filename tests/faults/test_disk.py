@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import errno
+import gc
 import itertools
 import os
 import shutil
 import sqlite3
 import stat
 import subprocess
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +25,7 @@ from blink_archive.archive import store
 from blink_archive.archive.folder import create_archive
 from blink_archive.archive.store import Kept, Part, Store
 from blink_archive.errors import StorageError
+from blink_archive.sync.ports import Aside
 
 from ..world import World
 from . import LONG, times
@@ -60,7 +64,15 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 @pytest.fixture
 def account(tmp_path: Path) -> Iterator[World]:
     """A cloud with a few clips; each point of a sweep gets an archive of its own."""
-    with World(tmp_path / "account", clips=4, cameras=2) as world:
+    with small_world(tmp_path / "account") as world:
+        yield world
+
+
+@contextlib.contextmanager
+def small_world(folder: Path) -> Iterator[World]:
+    """A few clips, all of them whole by now."""
+    with World(folder, clips=4, cameras=2) as world:
+        world.clock.pass_by(minutes=3)
         yield world
 
 
@@ -114,9 +126,12 @@ def expect_complete_after(world: World, at: str) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_disk_that_fails_at_any_call(kind: str, account: World, tmp_path: Path, figure: Figure) -> None:
+def test_a_disk_that_fails_at_any_call(
+    kind: str, account: World, tmp_path: Path, figure: Figure, caplog: pytest.LogCaptureFixture
+) -> None:
     """Whichever call to the disk fails, once or from then on: exit 8, integrity_check ok, nothing deleted at Blink,
-    no torn file under a final name, no row without its whole file; and the next run completes everything.
+    no torn file under a final name, no row without its whole file, no traceback; and the next run completes
+    everything.
 
     A part that is thrown away and cannot be removed is forgiven: it is no file of the archive, what went wrong
     before is what has to be told, and the next run removes it. No sweep meets it, since the runs that throw
@@ -128,6 +143,7 @@ def test_a_disk_that_fails_at_any_call(kind: str, account: World, tmp_path: Path
         ways = [ways[KINDS.index(kind) % len(ways)]]
     points = sum(sweep(account, tmp_path, kind, error, lasting=lasting, step=step) for error, lasting in ways)
     assert points >= 2 * len(ways)
+    assert not [record for record in caplog.records if record.name == "asyncio"]
     for name in ("points swept", "integrity ok", "exit 8"):
         figure(name, points)
 
@@ -135,6 +151,7 @@ def test_a_disk_that_fails_at_any_call(kind: str, account: World, tmp_path: Path
 def test_a_catalog_that_is_full_at_any_page(tmp_path: Path, figure: Figure) -> None:
     """SQLite's own "database or disk is full", at each page that the catalog would have grown by."""
     with World(tmp_path / "account", clips=40) as account:
+        account.clock.pass_by(minutes=3)
         with new_archive(account, tmp_path):
             before = pages(account)
             assert sync_exit_code(account) == 0
@@ -190,13 +207,42 @@ def test_a_part_that_cannot_be_removed_is_forgiven(account: World, tmp_path: Pat
         expect_complete_after(account, "unlink")
 
 
+def test_a_second_error_of_the_disk_is_not_printed(caplog: pytest.LogCaptureFixture) -> None:
+    """Where one worker's error ends the run, what the disk then says to another one is no traceback on stderr."""
+
+    async def work() -> None:
+        loop, aside, begun, cancelled = (
+            asyncio.get_running_loop(),
+            Aside("disk"),
+            asyncio.Event(),
+            threading.Event(),
+        )
+
+        def fail() -> None:
+            loop.call_soon_threadsafe(begun.set)
+            cancelled.wait()
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+        task = asyncio.create_task(aside(fail))
+        await begun.wait()
+        task.cancel()
+        loop.call_soon(cancelled.set)
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        aside.close()
+
+    asyncio.run(work())
+    gc.collect()
+    assert caplog.records == []
+
+
 # --- a real one
 
 
 def test_a_real_disk_that_is_full_at_any_page(small_disk: Path, tmp_path: Path, figure: Figure) -> None:
     """A sync onto a tmpfs with a few free pages, then a few more, until one completes: whatever the page is that
     finds no room, a clip's, the journal's, the catalog's or a day's, the run ends as it should."""
-    with World(tmp_path / "account", clips=4, cameras=2) as world:
+    with small_world(tmp_path / "account") as world:
         step = times(31, 1)
         for points in itertools.count():
             with new_archive(world, small_disk):
