@@ -18,6 +18,7 @@ from .catalog import FORMAT, Catalog
 from .store import Store, storage_errors
 
 _LOCK_PATIENCE = 0.5  # seconds: `is_locked` of a reader holds it for an instant
+_READERS_PATIENCE = 0.1  # likewise, and a second reader is not to take the first one for a run
 _NETWORK_FILE_SYSTEMS = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "fuse.sshfs", "fuse.rclone"}
 
 
@@ -86,7 +87,7 @@ class Archive:
             return False
         lock = FileLock(file)
         try:
-            lock.acquire(timeout=0)
+            lock.acquire(timeout=_READERS_PATIENCE, poll_interval=0.01)
         except Timeout:
             return True
         except OSError:
