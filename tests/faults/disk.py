@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+from blink_archive.archive import proof
 from blink_archive.archive.folder import Archive
 from blink_archive.archive.store import Part, Store
 from blink_archive.errors import BlinkArchiveError
@@ -32,23 +33,28 @@ _SQLITE = {
 
 
 class Disk:
-    """Fails the ``nth`` call of ``kind`` for a path below ``root``, and those after it if it is ``lasting``.
+    """Fails the ``nth`` call of ``kind`` for a path below ``root``, and those after it if it is ``lasting``: every
+    second point of a sweep is, and it is another half of them for the next error.
 
     It fails as a disk does: the write before one that fails is a short one; a failed fsync has lost bytes; what
     is not there cannot be removed, and what is there cannot be made, whatever the disk is like; SQLite has rolled
     back by itself after an I/O error, and has not after a full disk. ``rename`` is on a disk without links.
     """
 
-    def __init__(self, root: Path, kind: str, *, nth: int, error: int, lasting: bool) -> None:
+    def __init__(self, root: Path, kind: str, *, nth: int, error: int) -> None:
         self.root = root
         self.kind = kind
         self.nth = nth
         self.error = error
-        self.lasting = lasting
+        self.lasting = (nth + ERRNOS.index(error)) % 2 == 0
         self.calls = 0
         self.fired = False
         self._short_written = False
         self._lock = threading.Lock()
+
+    def __str__(self) -> str:
+        """Which point of a sweep this is."""
+        return f"{self.kind} {self.nth}, {errno.errorcode[self.error]}{', lasting' if self.lasting else ''}"
 
     def fails(self, kind: str, path: object = None) -> bool:
         """Whether this call is to fail; it is counted."""
@@ -121,12 +127,19 @@ class Disk:
         def always(*_: object) -> bool:
             return True
 
+        def read_back(file: Any) -> str:
+            if disk.fails("read back"):
+                disk.raise_error()
+            return hash_open(file)
+
+        hash_open = proof.hash_open
         store = property(lambda archive: Store(archive.root, fsync=disk.fsync))
         with contextlib.ExitStack() as patches:
             for owner, name, replacement in (
                 (Store, "open_part", spoilt_part),
                 (Archive, "store", store),
                 (sqlite3, "connect", spoilt_connect),
+                (proof, "hash_open", read_back),
                 (os, "open", checked("open", os.open, always)),
                 (os, "utime", checked("utime", os.utime, always)),
                 (os, "rename", checked("rename", os.rename, always)),
@@ -178,13 +191,18 @@ class _Connection(sqlite3.Connection):
         raise error
 
 
-def sync_exit_code(world: World, **options: Any) -> int:
-    """One sync, and the exit code of the program, also where it could not begin. What is no error of ours is
-    a traceback, and passes through."""
+def exit_code_of(run: Callable[[], int]) -> int:
+    """The exit code of the program, also where a run could not begin. What is no error of ours is a traceback, and
+    passes through."""
     try:
-        return world.sync(**options).exit_code
+        return run()
     except BlinkArchiveError as error:
         return error.exit_code
+
+
+def sync_exit_code(world: World, **options: Any) -> int:
+    """That of one sync."""
+    return exit_code_of(lambda: world.sync(**options).exit_code)
 
 
 def expect_safe(world: World, at: str) -> None:

@@ -93,9 +93,7 @@ def expect_untouched(world: World, deleted: set[int], at: str) -> None:
     assert {clip.id for clip in world.blink.cloud.clips() if clip.deleted} == deleted, at
 
 
-def sweep(
-    world: World, parent: Path, kind: str, error: int, *, lasting: bool, step: int, first: int = 1
-) -> int:
+def sweep(world: World, parent: Path, kind: str, error: int, *, step: int) -> int:
     """Fail every ``step``-th call of that kind, one a run, until a run makes no more of them; how many there were.
 
     After each: exit 8 and an archive that is safe; then a clean run completes it.
@@ -103,8 +101,8 @@ def sweep(
     deleted = {clip.id for clip in world.blink.cloud.clips() if clip.deleted}
     for points in itertools.count():
         with new_archive(world, parent):
-            disk = Disk(world.root, kind, nth=1 + points * step, error=error, lasting=lasting)
-            at = f"{kind} {disk.nth}, {errno.errorcode[error]}{', lasting' if lasting else ''}"
+            disk = Disk(world.root, kind, nth=1 + points * step, error=error)
+            at = str(disk)
             with disk.installed():
                 code = sync_exit_code(world, workers=2)
             if not disk.fired:
@@ -138,11 +136,9 @@ def test_a_disk_that_fails_at_any_call(
     one away have failed already.
     """
     step = 1 if LONG else STRIDES.get(kind, 3)
-    ways = list(itertools.product(ERRNOS, (False, True)))
-    if not LONG:  # one way for each kind, and all of them over all kinds
-        ways = [ways[KINDS.index(kind) % len(ways)]]
-    points = sum(sweep(account, tmp_path, kind, error, lasting=lasting, step=step) for error, lasting in ways)
-    assert points >= 2 * len(ways)
+    errors = ERRNOS if LONG else [ERRNOS[KINDS.index(kind) % len(ERRNOS)]]
+    points = sum(sweep(account, tmp_path, kind, error, step=step) for error in errors)
+    assert points >= 2 * len(errors)
     assert not [record for record in caplog.records if record.name == "asyncio"]
     for name in ("points swept", "integrity ok", "exit 8"):
         figure(name, points)
@@ -198,7 +194,8 @@ def test_a_part_that_cannot_be_removed_is_forgiven(account: World, tmp_path: Pat
             video.parent.mkdir(parents=True, exist_ok=True)
             video.write_bytes(account.blink.cloud.clip_bytes(clip))
             video.with_suffix(".jpg").write_bytes(account.blink.cloud.thumbnail_bytes(clip))
-        disk = Disk(account.root, "unlink", nth=1, error=errno.EIO, lasting=True)
+        disk = Disk(account.root, "unlink", nth=1, error=errno.EIO)
+        assert disk.lasting
         with disk.installed():
             assert sync_exit_code(account) == 0
         assert disk.fired
@@ -312,7 +309,7 @@ def test_a_short_write_that_is_ignored_is_caught(
 
     monkeypatch.setattr(Part, "write", write)
     with pytest.raises(AssertionError, match="torn"):
-        sweep(account, tmp_path, "write", errno.ENOSPC, lasting=False, step=1)
+        sweep(account, tmp_path, "write", errno.ENOSPC, step=1)
 
 
 def test_a_failed_fsync_that_is_ignored_is_caught(
@@ -330,7 +327,7 @@ def test_a_failed_fsync_that_is_ignored_is_caught(
 
     monkeypatch.setattr(Store, "_sync", sync)
     with pytest.raises(AssertionError, match="torn"):
-        sweep(account, tmp_path, "fsync", errno.EIO, lasting=False, step=1)
+        sweep(account, tmp_path, "fsync", errno.EIO, step=1)
 
 
 def test_an_error_that_is_swallowed_is_caught(
@@ -339,7 +336,7 @@ def test_an_error_that_is_swallowed_is_caught(
     """A product that keeps an error of the disk to itself."""
     monkeypatch.setattr(store, "storage_errors", lambda _: contextlib.suppress(OSError))
     with pytest.raises(AssertionError, match="exit code 0"):
-        sweep(account, tmp_path, "utime", errno.EROFS, lasting=False, step=1)
+        sweep(account, tmp_path, "utime", errno.EROFS, step=1)
 
 
 def test_a_row_without_its_file_is_caught(
@@ -354,4 +351,4 @@ def test_a_row_without_its_file_is_caught(
 
     monkeypatch.setattr(Store, "keep", keep)
     with pytest.raises(AssertionError, match="a row without its"):
-        sweep(account, tmp_path, "link", errno.EIO, lasting=False, step=1)
+        sweep(account, tmp_path, "link", errno.EIO, step=1)

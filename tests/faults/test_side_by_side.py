@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import json
 import os
 import random
@@ -313,8 +314,9 @@ def test_a_reader_takes_no_other_reader_for_a_sync(world: World) -> None:
 
 
 def test_short_writers_during_a_sync(make_world: MakeWorld, figure: Figure) -> None:
-    """A camera's verbs, whose events are written without the run lock, and recordings, which bring a file and a day
-    of their own, while syncs come and go: each event and each recording is there once, and no clip suffers."""
+    """A camera's verbs and the user's decisions, whose events and days are written without the run lock, and
+    recordings, which bring a file of their own, while syncs come and go: each event and each recording is there
+    once, and no clip suffers."""
     world = make_world(clips=20, hostile=False, latency=0.02)
     world.clock.pass_by(minutes=5)
     camera = world.blink.cloud.catalogue.cameras[0]
@@ -345,7 +347,24 @@ def test_short_writers_during_a_sync(make_world: MakeWorld, figure: Figure) -> N
             catalog.close()
         done["recorded"] += 1
 
-    with meanwhile(snooze, record):
+    world.sync()
+    archived, deleted = (
+        world.rows(
+            "SELECT origin_key FROM clips_view JOIN clips USING (id) WHERE clips_view.status = ?", status
+        )[0]
+        for status in ("archived", "deleted")
+    )
+    verbs = itertools.cycle(
+        [("star", archived), ("exclude", deleted), ("unstar", archived), ("include", deleted)]
+    )
+
+    def decide() -> None:
+        verb, clip = next(verbs)
+        code, _, err = finish(world.start("-q", verb, clip["origin_key"]))
+        assert (code, err) == (0, ""), err
+        done["decided"] += 1
+
+    with meanwhile(snooze, decide, record):
         for _ in range(times(2, 60)):
             add_clips(world)
             code, _, err = finish(world.start("sync"))
@@ -354,12 +373,14 @@ def test_short_writers_during_a_sync(make_world: MakeWorld, figure: Figure) -> N
     assert world.sync().exit_code == 0
     expect_no_duplicates(world)
     world.expect_complete()
-    events = world.rows("SELECT kind, count(*) AS n FROM events WHERE kind = 'snoozed' GROUP BY kind")
-    assert events == [{"kind": "snoozed", "n": done["snoozed"]}]
+    decisions = ("starred", "excluded", "unstarred", "included")
+    for kinds, count in ((("snoozed",), done["snoozed"]), (decisions, done["decided"])):
+        told = world.rows(f"SELECT kind FROM events WHERE kind IN ({','.join('?' * len(kinds))})", *kinds)
+        assert len(told) == count
     recorded = world.rows("SELECT path FROM clips WHERE origin = 'liveview' AND sha256 IS NOT NULL")
     assert len(recorded) == done["recorded"]
     assert all((world.root / row["path"]).read_bytes() == video for row in recorded)
     assert verified(world) == len(world.files())
     figure("syncs", done["sync"])
-    figure("events and recordings meanwhile", done["snoozed"] + done["recorded"])
+    figure("events, decisions and recordings meanwhile", done["snoozed"] + done["decided"] + done["recorded"])
     figure("lost or twice", 0)
