@@ -141,6 +141,9 @@ class StateDir:
             except OSError as error:
                 raise _unusable(path, error) from error
         try:
+            # sessions are written under this lock alone: what is half written is of a process that was killed
+            for part in self.names(".session-*.json.*"):
+                self.remove(part)
             yield
         finally:
             lock.release()

@@ -114,6 +114,21 @@ def test_a_write_leaves_the_file_and_nothing_else(tmp_path: Path) -> None:
     assert state.read("a.json") == {"a": "ü"}
 
 
+def test_what_a_killed_process_left_of_a_session_goes_with_the_next_one(tmp_path: Path) -> None:
+    """A half-written session, whose token may be good, lies about no longer than to the next renewal."""
+    state = signed_in(tmp_path)
+    (left,) = (state.path / f".{name}.0123456789abcdef" for name in state.names("session-*.json"))
+    left.write_text('{"kind": "oauth"')
+    before = state.names("*")
+
+    async def lock() -> None:
+        async with state.locked():
+            assert not left.exists()
+
+    asyncio.run(lock())
+    assert {*before} - {left.name} <= {*state.names("*")}
+
+
 def test_a_reader_sees_the_old_or_the_new(tmp_path: Path) -> None:
     """An open file keeps the old content: it was replaced, not overwritten."""
     state = StateDir(tmp_path / "state")
