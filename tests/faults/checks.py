@@ -77,12 +77,12 @@ def examine(world: World, held: Mapping[str, Held], *, optional: Collection[str]
 
 
 def wrong_files(world: World, held: Mapping[str, Held]) -> list[str]:
-    """The files under final names that are neither Blink's bytes nor marked as unproven."""
+    """The files that a row says are here, and that are not, or are neither Blink's bytes nor marked as unproven."""
     found = Findings()
     files = world.files()
     for row in world.rows("SELECT * FROM clips"):
         _compare(found, row, held.get(row["origin_key"]), files)
-    return found.half
+    return found.half + found.lost
 
 
 def _compare(found: Findings, row: Mapping[str, Any], held: Held | None, files: Mapping[str, bytes]) -> None:
@@ -104,12 +104,10 @@ def _compare(found: Findings, row: Mapping[str, Any], held: Held | None, files: 
 
 def _count(found: Findings, rows: list[dict[str, Any]], files: Mapping[str, bytes]) -> None:
     """What is there more than once. A stick's clip may be the cloud's as well: by design, where the cloud
-    failed to give it."""
+    failed to give it. Unproven ones, cut where they differ, may be the same."""
     ids = Counter(json.loads(row["raw"]).get("id") for row in rows if row["origin"] == "cloud")
     found.twice += [f"clip {key} has {count} rows" for key, count in ids.items() if count > 1]
-    of_sticks = {row["path"] for row in rows if row["origin"] == "usb"}
-    hashes = Counter(
-        hashlib.sha256(data).hexdigest() for path, data in files.items() if path not in of_sticks
-    )
+    others = {row["path"] for row in rows if row["origin"] == "usb" or row["unproven"]}
+    hashes = Counter(hashlib.sha256(data).hexdigest() for path, data in files.items() if path not in others)
     found.twice += [f"{count} files of {sha256}" for sha256, count in hashes.items() if count > 1]
     found.twice += [path for path in files if "~" in path]
