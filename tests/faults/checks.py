@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sqlite3
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -111,3 +113,67 @@ def _count(found: Findings, rows: list[dict[str, Any]], files: Mapping[str, byte
     hashes = Counter(hashlib.sha256(data).hexdigest() for path, data in files.items() if path not in others)
     found.twice += [f"{count} files of {sha256}" for sha256, count in hashes.items() if count > 1]
     found.twice += [path for path in files if "~" in path]
+
+
+class Deletions:
+    """Stands between Blink's "delete" and the simulator, and looks at the archive from outside before each clip
+    goes: is it safe at that moment? ``unsafe`` says which were not; ``batches`` are how many went at a time."""
+
+    def __init__(self, world: World, held: Mapping[str, Held]) -> None:
+        self._world = world
+        self._held = held
+        self._delete_clips = world.blink.cloud.delete_clips
+        self._remove_clip = world.blink.cloud.usb.remove_clip
+        self.batches: list[int] = []
+        self.unsafe: list[str] = []
+        world.blink.cloud.delete_clips = self._at_blink  # type: ignore[method-assign]
+        world.blink.cloud.usb.remove_clip = self._on_stick  # type: ignore[method-assign]
+
+    def _at_blink(self, clip_ids: Iterable[int]) -> None:
+        wanted = list(clip_ids)
+        self.batches.append(len(wanted))
+        for key in map(str, wanted):
+            rows = self._rows("origin = 'cloud' AND origin_key = ?", key)
+            held = self._held.get(key)
+            if held is None or not any(self._is_safe(row, held.video, held.picture) for row in rows):
+                self.unsafe.append(f"clip {key}")
+        self._delete_clips(wanted)
+
+    def _on_stick(self, clip_id: int) -> None:
+        video = self._world.blink.cloud.usb.clip_bytes(clip_id)
+        self.batches.append(1)
+        rows = self._rows("origin = 'usb' AND sha256 = ?", hashlib.sha256(video).hexdigest())
+        if not any(self._is_safe(row, video, None) for row in rows):
+            self.unsafe.append(f"clip {clip_id} on its stick")
+        self._remove_clip(clip_id)
+
+    def _rows(self, condition: str, parameter: str) -> list[dict[str, Any]]:
+        """Rows as any other program would see them: what is committed."""
+        intended = (
+            "EXISTS (SELECT 1 FROM events WHERE clip_id = clips.id AND kind = 'delete_intended') AS intended"
+        )
+        with closing(sqlite3.connect(self._world.archive.catalog_path, timeout=30)) as catalog:
+            catalog.row_factory = sqlite3.Row
+            found = catalog.execute(f"SELECT clips.*, {intended} FROM clips WHERE {condition}", (parameter,))
+            return [dict(row) for row in found]
+
+    def _is_safe(self, row: Mapping[str, Any], video: bytes, picture: bytes | None) -> bool:
+        """The row has the hash, the file is there with Blink's bytes, its day tells of it, the intent is written
+        down; and the thumbnail likewise, unless Blink said that there is none."""
+        if not row["intended"] or row["delete_intended_at"] is None or row["unproven"] is not None:
+            return False
+        if not self._is_kept(row, row["path"], row["sha256"], video):
+            return False
+        if row["thumbnail_missing_at"] is not None or picture is None:
+            return True
+        return self._is_kept(row, row["thumbnail_path"], row["thumbnail_sha256"], picture)
+
+    def _is_kept(self, row: Mapping[str, Any], path: str | None, sha256: str | None, data: bytes) -> bool:
+        """Whether there is that file, with these bytes, and the sums of its day list it."""
+        root = self._world.root
+        if path is None or sha256 != hashlib.sha256(data).hexdigest():
+            return False
+        file, sums = root / path, root / row["local_day"].replace("-", "/") / "SHA256SUMS"
+        if not file.is_file() or file.read_bytes() != data or not sums.is_file():
+            return False
+        return f"{sha256}  {file.name}" in sums.read_text().splitlines()

@@ -18,16 +18,19 @@ import pytest
 from ..conftest import MakeWorld
 from ..world import World
 from . import times
-from .checks import Held, examine, held_now
+from .checks import Deletions, Held, examine, held_now
 from .conftest import Figure
 
 KILLS = times(25, 300)
 DAYS = 5
 LATENCY = 0.02
 
+SYNC = ("sync",)
+DELETE = ("sync", "--delete-remote", "--yes")
+
 # What the moment of a kill is counted from: the start of the process, or the first sign of what it is doing.
-AIMS = ("start", "media_changed", "token", "clip", "start", "days", "media")
-LONGEST = {"start": 1.3, "token": 0.005, "days": 0.05, "media": 0.1}
+AIMS = ("start", "media_changed", "token", "clip", "media_delete", "start", "days", "media", "media_delete")
+LONGEST = {"start": 1.6, "token": 0.005, "days": 0.05, "media": 0.1, "media_delete": 0.08}
 """Seconds that it may come later; 0.2 for the others."""
 
 
@@ -39,10 +42,11 @@ class Killer:
         self.world = world
         self.chance = random.Random(seed)
         self.held: dict[str, Held] = held_now(world)
+        self.deletions = Deletions(world, self.held)
         self.by_user: set[str] = set()
         self.kills: Counter[str] = Counter()
         self.sign_ins = 0
-        self._refreshing = False  # a kill since the last run that ended may have cost the refresh token
+        self.may_need_sign_in = False  # a kill since the last run that ended may have cost the refresh token
 
     def aim(self, at: str) -> None:
         """One sync, killed at a random moment counted from ``at``, unless it ends before that."""
@@ -51,7 +55,7 @@ class Killer:
         if at == "token":
             world.blink.cloud.expire_tokens()
         before = self._signs()
-        process = world.start("sync")
+        process = world.start(*(DELETE if at in ("start", "media_delete") else SYNC))
         moment = self.chance.uniform(0, LONGEST.get(at, 0.2))
         if at == "start":
             moment += 0.2  # before that, Python has not got to the program
@@ -81,13 +85,13 @@ class Killer:
         """Killed, or done, or in need of a sign-in, for which only a kill in a refresh is a reason."""
         assert "Traceback" not in said, said
         if code < 0:
-            self._refreshing |= any(request.endpoint == "token" for request in self.world.blink.requests)
+            self.may_need_sign_in |= any(request.endpoint == "token" for request in self.world.blink.requests)
             return
         assert code in (0, 3, 4), said  # 3: deleted in the app before it could be fetched
         if code == 4:
-            assert self._refreshing, said
+            assert self.may_need_sign_in, said
             self.sign_in()
-        self._refreshing = False
+        self.may_need_sign_in = False
 
     def sign_in(self) -> None:
         """As a person does, told by exit 4."""
@@ -108,15 +112,16 @@ class Killer:
             self.held[str(clip)] = Held(cloud.clip_bytes(clip), cloud.thumbnail_bytes(clip))
         if not self.chance.randrange(3):
             clip = self.chance.choice(cloud.live_clips())
-            cloud.delete_clip(clip)
             self.by_user.add(str(clip))
+            cloud.delete_clip(clip)
 
 
 def test_killed_at_random_moments_and_then_everything_is_right(make_world: MakeWorld, figure: Figure) -> None:
     """SIGKILL again and again, at moments counted from the start of the process and from each phase, while
-    clips keep coming and tokens die; then one clean run finds everything: nothing lost, nothing twice, nothing
-    half, nothing left lying about. A kill in a refresh may cost a sign-in, and nothing else does."""
-    world = make_world(clips=30, days=DAYS, page_limit=times(12, 100), latency=LATENCY, expires_in=5)
+    clips keep coming, tokens die, and what is safe here is deleted at Blink; then one clean run finds
+    everything: nothing lost, nothing twice, nothing half, nothing left lying about, nothing deleted that was not
+    safe at that moment. A kill in a refresh may cost a sign-in, and nothing else does."""
+    world = make_world(clips=60, days=DAYS, page_limit=times(25, 200), latency=LATENCY, expires_in=5)
     killer = Killer(world, seed=7)
     for tries, at in enumerate(cycle(AIMS)):
         killer.aim(at)
@@ -124,7 +129,6 @@ def test_killed_at_random_moments_and_then_everything_is_right(make_world: MakeW
             break
         assert tries < 4 * KILLS, killer.kills
         killer.live_on()
-    assert killer.kills.keys() == set(AIMS)
     finish(killer)
     found = examine(world, killer.held, optional=killer.by_user)
     figure("kills", killer.kills.total())
@@ -132,14 +136,19 @@ def test_killed_at_random_moments_and_then_everything_is_right(make_world: MakeW
         figure(f"kills counted from {at}", count)
     for name in ("lost", "twice", "half", "orphaned"):
         figure(name, len(getattr(found, name)))
+    figure("deleted at Blink", sum(killer.deletions.batches))
+    figure("deleted at Blink and not safe here", len(killer.deletions.unsafe))
     figure("sign-ins that a kill during a refresh cost", killer.sign_ins)
+    assert killer.kills.keys() == set(AIMS)
     assert not found, found
+    assert not killer.deletions.unsafe
+    assert max(killer.deletions.batches) <= 50
     assert world.sync().fetched == 0
 
 
 def finish(killer: Killer) -> None:
-    """The clean run: all is fetched, but what was deleted in the app before it could be. It renews its token:
-    then what a kill left of a session file goes, too."""
+    """The clean run: all is fetched but what was deleted in the app before it could be, and then deleted at
+    Blink. It renews its token: then what a kill left of a session file goes, too."""
     world = killer.world
     world.blink.cloud.expire_tokens()
     for clip in world.blink.cloud.clips():
@@ -147,12 +156,15 @@ def finish(killer: Killer) -> None:
             world.blink.cloud.finish_partial(clip.id)
     summary = world.sync()
     if summary.exit_code == 4:
-        assert killer._refreshing
+        assert killer.may_need_sign_in
         killer.sign_in()
         summary = world.sync()
     assert summary.exit_code == (3 if summary.account["newly_gone"] else 0), summary
     assert not summary.failures
     assert summary.account["waiting"] == 0
+    done = world.run(*DELETE)
+    assert done.returncode == 0, done.stderr
+    assert not world.blink.cloud.live_clips()
 
 
 def _lost(world: World, row: dict[str, str]) -> None:
@@ -238,3 +250,38 @@ def test_the_checks_find_what_they_look_for(
     assert not examine(world, held)
     damage(world, world.rows("SELECT * FROM clips WHERE sha256 IS NOT NULL ORDER BY id")[0])
     assert getattr(examine(world, held), kind)
+
+
+def _nothing(world: World, row: dict[str, str]) -> None:
+    """All is well."""
+
+
+def _no_intent(world: World, row: dict[str, str]) -> None:
+    _write(world, "DELETE FROM events WHERE kind = 'delete_intended' AND clip_id = ?", row["id"])
+
+
+def _not_recorded(world: World, row: dict[str, str]) -> None:
+    _write(world, "UPDATE clips SET sha256 = NULL, archived_at = NULL WHERE id = ?", row["id"])
+
+
+def _unproven(world: World, row: dict[str, str]) -> None:
+    _write(world, "UPDATE clips SET unproven = 'odd' WHERE id = ?", row["id"])
+
+
+UNSAFE = (_no_intent, _not_recorded, _unproven, _lost, _halved, _half_a_thumbnail, _sum_missing)
+
+
+@pytest.mark.parametrize("damage", [_nothing, *UNSAFE], ids=lambda each: each.__name__)
+def test_a_deletion_that_is_not_safe_is_noticed(
+    make_world: MakeWorld, damage: Callable[[World, dict[str, str]], None]
+) -> None:
+    """A clip whose intent, row, file, thumbnail or day is not as it has to be when Blink deletes it."""
+    world = make_world(clips=3, hostile=False)
+    world.sync()
+    deletions = Deletions(world, held_now(world))
+    (row, *_) = world.rows("SELECT * FROM clips WHERE sha256 IS NOT NULL ORDER BY id")
+    _write(world, "UPDATE clips SET delete_intended_at = archived_at WHERE id = ?", row["id"])
+    _write(world, "INSERT INTO events (at, kind, clip_id) VALUES ('', 'delete_intended', ?)", row["id"])
+    damage(world, row)
+    world.blink.cloud.delete_clips([int(row["origin_key"])])
+    assert bool(deletions.unsafe) == (damage is not _nothing)
