@@ -116,18 +116,22 @@ class _Prune:
         self.result = Pruned(run=run, archive=str(archive.root), started_at=utc_text(self.began))
 
     async def go(self) -> Pruned:
-        """All batches; an error ends them early."""
-        try:
+        """All batches; an error ends them early, and the days are written all the same."""
+        for work in (
+            self._prune_cloud if self.wish.origin == "cloud" else self._prune_sticks,
+            self._write_days,
+        ):
             try:
-                await (self._prune_cloud() if self.wish.origin == "cloud" else self._prune_sticks())
-            finally:
-                while await self.aside(partial(write_dirty_days, self.catalog, self.store)):
-                    pass
-        except asyncio.CancelledError:
-            self._stop(Interrupted("Interrupted; the next sync tells what Blink still has."))
-        except BlinkArchiveError as error:
-            self._stop(error)
+                await work()
+            except asyncio.CancelledError:
+                self._stop(Interrupted("Interrupted; the next sync tells what Blink still has."))
+            except BlinkArchiveError as error:
+                self._stop(error)
         return self._finish()
+
+    async def _write_days(self) -> None:
+        while await self.aside(partial(write_dirty_days, self.catalog, self.store)):
+            pass
 
     async def _prune_cloud(self) -> None:
         clips = await self._clips()
@@ -186,8 +190,11 @@ class _Prune:
         self.exit_codes.add(error.exit_code)
 
     def _stop(self, error: BlinkArchiveError) -> None:
-        self.result.stopped = str(error)
+        """As in a sync: the first reason stays, unless the exit code of the next one counts more."""
+        before = exit_code(self.exit_codes)
         self.exit_codes.add(error.exit_code)
+        if self.result.stopped is None or exit_code(self.exit_codes) != before:
+            self.result.stopped = str(error)
 
     def _finish(self) -> Pruned:
         """Write the run down, as far as the disk still takes it."""

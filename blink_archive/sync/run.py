@@ -325,8 +325,12 @@ class _Run:
         self.exit_codes.add(error.exit_code)
 
     def _stop(self, error: BlinkArchiveError) -> None:
-        self.summary.stopped = str(error)
+        """Give the reason why the run ends; a later one replaces it only where its exit code counts more:
+        on a disk that has failed, SQLite may next call the catalog damaged."""
+        before = exit_code(self.exit_codes)
         self.exit_codes.add(error.exit_code)
+        if self.summary.stopped is None or exit_code(self.exit_codes) != before:
+            self.summary.stopped = str(error)
 
     def _finish(self) -> Summary:
         """Draw up the account and write the run down, as far as the disk still takes it."""
