@@ -129,7 +129,8 @@ class Camera:
 class Homescreen:
     """The whole system at once (protocol.md 3).
 
-    ``auto_delete_days`` is after how many days Blink deletes cloud clips, None if unsaid.
+    ``auto_delete_days`` is after how many days Blink deletes cloud clips, None if unsaid. ``problems`` are
+    sentences about what was left out: names longer than any is.
     """
 
     account_id: int | None
@@ -138,6 +139,7 @@ class Homescreen:
     cameras: tuple[Camera, ...]
     auto_delete_days: int | None
     raw: Json = field(repr=False)
+    problems: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +205,8 @@ class StoredClip:
     """A clip on a sync module's stick (protocol.md 7). ``id`` holds for this manifest only.
 
     ``camera_name`` is stripped of all but letters, digits and ``_``; ``kilobytes`` is None if unsaid.
-    ``path`` is where Blink takes a request for it, and then gives it.
+    ``path`` is where Blink takes a request for it, and then gives it. ``problem`` says what was wrong with
+    its entry; None if nothing was.
     """
 
     id: str
@@ -212,6 +215,7 @@ class StoredClip:
     kilobytes: int | None
     path: str
     raw: Json = field(repr=False)
+    problem: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,11 +29,13 @@ from .feed import (
 @dataclass(frozen=True, slots=True)
 class RecordedManifest:
     """What a manifest brought: new rows, clips that have left the stick by themselves since the manifest
-    before, and how many of them waited here and so are lost."""
+    before, and how many of them waited here and so are lost. ``problems`` are (clip, what is wrong with its
+    entry) of new rows."""
 
     new: int
     left: int
     gone: int
+    problems: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,9 @@ def record_manifest(
             for key, row in known.items()
         ),
         gone=len(gone),
+        problems=tuple(
+            (key, clip.problem) for key, clip in listed.items() if clip.problem and key not in known
+        ),
     )
 
 
@@ -178,6 +183,7 @@ def _insert(
         "source": "local_storage",
         "partial": False,
         "media": clip.path,
+        "problem": clip.problem,
         "raw": json_text(clip.raw),
         "first_seen_at": utc_text(now),
         "listed_at": utc_text(now),

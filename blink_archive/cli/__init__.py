@@ -13,7 +13,7 @@ import click
 from .. import __version__
 from ..errors import BlinkArchiveError, Interrupted, StorageError
 from .groups import LazyGroup
-from .options import global_options
+from .options import Globals, global_options, log_to
 
 # name -> (module, one line for --help)
 _COMMANDS = {
@@ -74,12 +74,13 @@ def main(arguments: list[str] | None = None) -> NoReturn:
 
 
 def _prepare() -> None:
-    """See to it that neither a narrow encoding nor a full disk under the log makes a traceback, and that
-    SIGTERM ends a command as Ctrl-C does."""
+    """See to it that neither a narrow encoding nor a full disk under the log makes a traceback, that warnings
+    reach a person, and that SIGTERM ends a command as Ctrl-C does."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     logging.raiseExceptions = False
+    log_to(Globals())
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 

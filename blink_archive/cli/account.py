@@ -72,6 +72,7 @@ async def _holds(given: Globals, session: Session) -> bool | None:
             account=session.account_id,
             api_url=given.api_url,
             oauth_url=given.oauth_url,
+            ca_file=given.trusted(),
             pacing=Pacing(attempts=1),
         ) as blink:
             await blink.homescreen()
@@ -96,7 +97,7 @@ def logout_command(given: Globals, *, everybody: bool) -> None:
     sessions = stored_sessions(given.state())
     if given.account is not None or (len(sessions) > 1 and not everybody):
         sessions = (given.session(anywhere=True),)
-    ended = asyncio.run(logout(given.state(), sessions))
+    ended = asyncio.run(logout(given.state(), sessions, ca_file=given.trusted()))
     if given.json:
         accounts = [
             {"account_id": each.session.account_id, "email": each.session.email, "revoked": each.revoked}

@@ -8,8 +8,9 @@ import json
 import re
 import sys
 from pathlib import Path
+from posixpath import normpath
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import click
 
@@ -24,6 +25,12 @@ if TYPE_CHECKING:
 
 _PLACE = re.compile(r"\{(\w*)\}")
 _READING = ("GET", "HEAD", "OPTIONS")
+_DELETING = {
+    "media_delete": "prune-remote",
+    "video_delete": "prune-remote",
+    "local_storage_clip_delete": "usb prune",
+}
+"""The calls that delete clips, and the commands that do so once the clip is safe here."""
 
 
 @command("api", variables="BLINK_ARCHIVE_API")
@@ -47,7 +54,8 @@ def api_command(
 
     docs/protocol.md lists the calls that are known. {account_id}, {client_id}, {user_id} and {tier} in PATH
     are filled in. PATH may also be a whole https address; the token goes to Blink's own hosts only. JSON is
-    printed as JSON, anything else as it came. Nothing is tried again, and no redirect is followed.
+    printed as JSON, anything else as it came. Nothing is tried again, and no redirect is followed. Clips
+    are not deleted with this: `prune-remote` and `usb prune` do that, and only where the archive has them.
 
     An error is printed too, and ends with its exit code: 4 where a sign-in is needed, 5 for most others.
     """
@@ -126,9 +134,16 @@ def _path_of(address: str) -> str:
 
 
 def _check(method: str, path: str, *, obsolete: bool) -> None:
-    """Refuses a call that the table marks as obsolete."""
-    from ..protocol.endpoints import endpoint_of
+    """Refuses a call that deletes clips, or that the table marks as obsolete."""
+    from ..protocol.endpoints import ENDPOINTS, endpoint_of
 
+    plain = normpath("/" + unquote(_path_of(path)).lstrip("/"))
+    for name, instead in _DELETING.items():
+        if ENDPOINTS[name].ids_in(plain) is not None:
+            raise UsageError(
+                "This call deletes clips, whether the archive has them or not. "
+                f"Use `blink-archive {instead}`, which looks first."
+            )
     found = endpoint_of(method, _path_of(path).rstrip("/"))
     if found is not None and found.mark == "O" and not obsolete:
         raise UsageError(

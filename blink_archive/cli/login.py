@@ -139,7 +139,7 @@ def _begin(given: Globals, method: str) -> Session:
 
 
 def _way(given: Globals, kind: type[M]) -> M:
-    return kind(given.state(), api_url=given.api_url, oauth_url=given.oauth_url)
+    return kind(given.state(), api_url=given.api_url, oauth_url=given.oauth_url, ca_file=given.trusted())
 
 
 def _with_password(given: Globals, way: SignIn | ClassicSignIn) -> Session:

@@ -52,6 +52,7 @@ class Globals:
     account: str | None = None
     api_url: str | None = None
     oauth_url: str | None = None
+    ca_file: Path | None = None
     log_file: Path | None = None
     verbose: int = 0
     quiet: bool = False
@@ -116,6 +117,10 @@ class Globals:
 
         return Addresses.chosen(api_url=self.api_url, oauth_url=self.oauth_url)
 
+    def trusted(self) -> Path | None:
+        """The file of --ca-file."""
+        return _absolute(self.ca_file, option="--ca-file") if self.ca_file else None
+
     def blink(self, *, connections: int = 8, pacing: Pacing | None = None) -> Blink:
         """The `Blink` of `session`; raises as it does."""
         from ..client import Blink
@@ -125,6 +130,7 @@ class Globals:
             account=self.session().account_id,
             api_url=self.api_url,
             oauth_url=self.oauth_url,
+            ca_file=self.trusted(),
             connections=connections,
             pacing=pacing,
         )
@@ -183,6 +189,14 @@ _OPTIONS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
     ),
     (("--api-url",), {"metavar": "URL", "help": "Use this instead of Blink's REST hosts."}),
     (("--oauth-url",), {"metavar": "URL", "help": "Use this instead of Blink's sign-in host."}),
+    (
+        ("--ca-file",),
+        {
+            "type": _PATH,
+            "metavar": "FILE",
+            "help": "Also trust the certificates (PEM) in FILE, such as those of a company's proxy.",
+        },
+    ),
     (("--log-file",), {"type": _PATH, "metavar": "FILE", "help": "Write a log, without secrets, to FILE."}),
     (("-v", "--verbose"), {"count": True, "help": "Log to stderr; twice: every request."}),
     (("-q", "--quiet"), {"is_flag": True, "help": "Say nothing but errors and what was asked for."}),
@@ -238,27 +252,42 @@ def _take(ctx: click.Context, param: click.Parameter, value: Any) -> None:
     if ctx.get_parameter_source(param.name or "") not in (ParameterSource.DEFAULT, None):
         setattr(given, param.name or "", value)
         if param.name in ("verbose", "log_file"):
-            _log(given)
+            log_to(given)
 
 
-def _log(given: Globals) -> None:
-    """Send our log where it was asked for; every record passes the redactor."""
-    from ..client.redact import install
-
+def log_to(given: Globals) -> None:
+    """Send our log where it was asked for, and warnings to stderr in any case; every record passes the
+    redactor, those of other libraries included."""
     logger = logging.getLogger("blink_archive")
     for handler in list(logger.handlers):
         logger.removeHandler(handler)
         handler.close()
+    whole = logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
+    to_stderr = logging.StreamHandler()
     if given.verbose:
-        to_stderr = logging.StreamHandler()
         to_stderr.setLevel(logging.DEBUG if given.verbose > 1 else logging.INFO)
-        logger.addHandler(to_stderr)
+        to_stderr.setFormatter(whole)
+    else:
+        to_stderr.setLevel(logging.WARNING)
+        to_stderr.setFormatter(logging.Formatter("blink-archive: %(message)s"))
+    handlers: list[logging.Handler] = [to_stderr]
     if given.log_file:
-        logger.addHandler(_log_file(_absolute(given.log_file, option="--log-file")))
-    for handler in logger.handlers:
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-        install(handler)
-    logger.setLevel(logging.DEBUG)
+        to_file = _log_file(_absolute(given.log_file, option="--log-file"))
+        to_file.setFormatter(whole)
+        handlers.append(to_file)
+    for handler in handlers:
+        handler.addFilter(_redact)
+        logger.addHandler(handler)
+    logger.setLevel(logging.DEBUG if given.verbose or given.log_file else logging.WARNING)
+    if logging.lastResort is not None:  # what libraries without a handler warn of (asyncio) goes there
+        logging.lastResort.addFilter(_redact)
+
+
+def _redact(record: logging.LogRecord) -> bool:
+    """The redactor, whose room is loaded with the first record: most commands have none."""
+    from ..client.redact import Redactor
+
+    return Redactor().filter(record)
 
 
 def _log_file(path: Path) -> logging.Handler:

@@ -10,6 +10,7 @@ import os
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -31,12 +32,15 @@ from .commands import Commands
 from .local_storage import LocalStorage
 from .pacing import Pacing
 from .raw import RawAnswer, raw_call
+from .redact import logger_of
 from .schedules import Schedules
 from .session import Session, choose_session
 from .state import StateDir
 from .streaming import MediaStream, media_stream
 from .transport import Clock, http_client, utc_now
 from .wire import Wire
+
+_LOG = logger_of(__name__)
 
 
 class Blink:
@@ -63,6 +67,7 @@ class Blink:
         account: str | int | None = None,
         api_url: str | None = None,
         oauth_url: str | None = None,
+        ca_file: Path | None = None,
         connections: int = 8,
         pacing: Pacing | None = None,
         now: Clock = utc_now,
@@ -72,8 +77,9 @@ class Blink:
 
         Without ``state`` it is where the program keeps it, and what is not given here comes from the
         environment, as for the program: ``BLINK_ARCHIVE_STATE_DIR``, ``_ACCOUNT``, ``_API_URL``,
-        ``_OAUTH_URL``. ``account`` is its email or its id, and can be left away where only one is signed in.
-        Raises UsageError for overrides that cannot be used and where several accounts are meant,
+        ``_OAUTH_URL``, ``_CA_FILE``. ``account`` is its email or its id, and can be left away where only one
+        is signed in. ``ca_file`` holds certificates (PEM) to trust beside the usual roots.
+        Raises UsageError for overrides and files that cannot be used and where several accounts are meant,
         NotSignedIn without a session made against these addresses, StateError for a damaged file.
         """
         if state is None:
@@ -81,9 +87,11 @@ class Blink:
             account = account or os.environ.get("BLINK_ARCHIVE_ACCOUNT") or None
             api_url = api_url or os.environ.get("BLINK_ARCHIVE_API_URL") or None
             oauth_url = oauth_url or os.environ.get("BLINK_ARCHIVE_OAUTH_URL") or None
+            if ca_file is None and (named := os.environ.get("BLINK_ARCHIVE_CA_FILE")):
+                ca_file = Path(named).expanduser()
         addresses = Addresses.chosen(api_url=api_url, oauth_url=oauth_url)
         session = choose_session(state, account, addresses=addresses)
-        client = http_client(addresses, connections=connections, transport=transport)
+        client = http_client(addresses, ca_file=ca_file, connections=connections, transport=transport)
         tokens = Tokens(state, session, client=client, addresses=addresses, now=now)
         wire = Wire(client, tokens, addresses=addresses, pacing=pacing or Pacing(), now=now)
         return cls(wire, client=client)
@@ -111,6 +119,8 @@ class Blink:
         """The whole system at once (protocol.md 3)."""
         answer = await self._wire.get("homescreen", what="the homescreen", account=self.account_id)
         screen = parse_homescreen(answer.value)
+        for problem in screen.problems:
+            _LOG.warning("%s", problem)
         client_id = integer(answer.headers.get("Client-Id"))
         user_id = integer(answer.headers.get("User-Id"))
         if self.session.client_id is None and client_id is not None:

@@ -9,7 +9,6 @@ one live view alone.
 from __future__ import annotations
 
 import asyncio
-import logging
 import ssl
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
@@ -21,8 +20,9 @@ from ..protocol import immis
 from ..protocol.endpoints import CODE_COMMAND_SUCCEEDED
 from .cameras import Cameras
 from .commands import Commands
+from .redact import logger_of
 
-_LOG = logging.getLogger(__name__)
+_LOG = logger_of(__name__)
 
 TICK = 1.0
 """Seconds from one latency statistics to the next; with every tenth a keep-alive goes along."""

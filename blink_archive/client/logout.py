@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 import httpx
 
-from ..errors import BlinkArchiveError, SignInError, UnexpectedAnswer
+from ..errors import BlinkArchiveError, SignInError, UnexpectedAnswer, UsageError
 from .blink import Blink
 from .pacing import Pacing
 from .pending import PENDING
@@ -34,13 +35,15 @@ async def logout(
     state: StateDir,
     sessions: Iterable[Session],
     *,
+    ca_file: Path | None = None,
     pacing: Pacing | None = None,
     now: Clock = utc_now,
     transport: httpx.AsyncBaseTransport | None = None,
 ) -> tuple[LoggedOut, ...]:
     """Ends ``sessions`` at Blink, each where it was made, and forgets them here, whatever Blink answers.
 
-    Any sign-in that waits is forgotten too; the device's id stays, for the next one.
+    Any sign-in that waits is forgotten too; the device's id stays, for the next one. Raises UsageError for a
+    ``ca_file`` (as in `Blink.from_state`) that cannot be used, before anything is forgotten.
     """
     ended = []
     for session in sessions:
@@ -51,6 +54,7 @@ async def logout(
                 account=session.account_id,
                 api_url=session.api_url,
                 oauth_url=session.oauth_url,
+                ca_file=ca_file,
                 pacing=pacing,
                 now=now,
                 transport=transport,
@@ -58,6 +62,8 @@ async def logout(
                 await _revoke(blink)
         except SignInError:
             pass  # Blink takes it no more: that is what was wanted
+        except UsageError:
+            raise  # of `ca_file`: nobody was asked yet
         except BlinkArchiveError as error:
             trouble = error
         async with state.locked():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from datetime import datetime
+from pathlib import Path
 from typing import TypeVar
 
 import httpx
@@ -23,8 +24,9 @@ P = TypeVar("P", AppPending, BrowserPending, ClassicPending)
 class SignInMethod:
     """One way to sign an account in into ``state``; holds no secret between its calls.
 
-    ``random`` gives so many random bytes (`os.urandom`); ``transport`` stands in for the network.
-    Raises UsageError for overrides that cannot be used.
+    ``ca_file`` holds certificates (PEM) to trust beside the usual roots. ``random`` gives so many random
+    bytes (`os.urandom`); ``transport`` stands in for the network. Raises UsageError for overrides that
+    cannot be used.
     """
 
     def __init__(
@@ -33,6 +35,7 @@ class SignInMethod:
         *,
         api_url: str | None = None,
         oauth_url: str | None = None,
+        ca_file: Path | None = None,
         pacing: Pacing | None = None,
         now: Clock = utc_now,
         random: RandomBytes = os.urandom,
@@ -40,14 +43,21 @@ class SignInMethod:
     ) -> None:
         self._state = state
         self._addresses = Addresses.chosen(api_url=api_url, oauth_url=oauth_url)
+        self._ca_file = ca_file
         self._pacing = pacing or Pacing()
         self._now = now
         self._random = random
         self._transport = transport
 
     def _client(self, *, cookies: bool = False) -> httpx.AsyncClient:
-        """A client, with a jar of its own where an exchange needs its ``cookies``."""
-        return http_client(self._addresses, connections=2, cookies=cookies, transport=self._transport)
+        """A client, with a jar of its own where an exchange needs its ``cookies``; raises as `trust`."""
+        return http_client(
+            self._addresses,
+            ca_file=self._ca_file,
+            connections=2,
+            cookies=cookies,
+            transport=self._transport,
+        )
 
     def _waiting(self, kind: type[P]) -> P:
         """The sign-in that waits; raises as `load_pending`, and CodeExpired for one of another method."""

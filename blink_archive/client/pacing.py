@@ -11,8 +11,9 @@ from typing import TypeVar
 import stamina
 
 from ..errors import Busy, NetworkError, NotFound, ServerError, Throttled
+from .redact import logger_of
 
-_LOG = logging.getLogger(__name__)
+_LOG = logger_of(__name__)
 # stamina warns through its own logger; without a handler Python would print that on a person's terminal
 logging.getLogger("stamina").addHandler(logging.NullHandler())
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import StateError, StorageError, UsageError
+from .redact import logger_of
 
 LARGEST_FILE = 1024 * 1024
 LOCK_WAIT = 120.0
@@ -24,9 +25,14 @@ _NO_FOLLOW: int = getattr(os, "O_NOFOLLOW", 0)  # Windows has none, and no links
 _NO_WAIT: int = getattr(os, "O_NONBLOCK", 0)  # opening a FIFO put there must not hang
 
 
+_LOG = logger_of(__name__)
+
+
 class StateDir:
     """A directory of mode 0700 whose files have 0600; made when something is first written.
 
+    A wider mode is tightened where it is met, with a warning in the log. No link is followed, in place of
+    the directory or of a file.
     Every method raises StateError, naming the path, for what cannot be used, and StorageError where
     the disk is full, read-only or failing.
     """
@@ -59,6 +65,7 @@ class StateDir:
         """The JSON object in the file ``name``; None where there is no such file."""
         path = self.path / name
         try:
+            self._tighten_dir()
             descriptor = os.open(path, os.O_RDONLY | _NO_FOLLOW | _NO_WAIT)
         except FileNotFoundError:
             return None
@@ -152,14 +159,24 @@ class StateDir:
         """The directory, private and ours."""
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if os.name == "posix":
-                descriptor = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)
-                try:
-                    _tighten(descriptor, self.path, is_kind=stat.S_ISDIR)
-                finally:
-                    os.close(descriptor)
+            self._tighten_dir()
         except OSError as error:
             raise _unusable(self.path, error) from error
+
+    def _tighten_dir(self) -> None:
+        """Raises FileNotFoundError where there is no directory yet."""
+        if os.name != "posix":
+            return
+        try:
+            descriptor = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | _NO_FOLLOW)
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise _unusable(self.path, error) from error
+        try:
+            _tighten(descriptor, self.path, is_kind=stat.S_ISDIR)
+        finally:
+            os.close(descriptor)
 
     def _sync(self) -> None:
         """The names in the directory on stable storage, where a directory can be opened."""
@@ -180,7 +197,7 @@ def damaged(path: Path) -> StateError:
 
 
 def _tighten(descriptor: int, path: Path, *, is_kind: Any) -> None:
-    """Takes away what others may do; raises StateError for a wrong kind or another owner."""
+    """Takes away what others may do, and warns of it; raises StateError for a wrong kind or another owner."""
     facts = os.fstat(descriptor)
     if not is_kind(facts.st_mode):
         raise StateError(f"{path} is not what it should be (no plain file or directory). Remove it.")
@@ -188,14 +205,25 @@ def _tighten(descriptor: int, path: Path, *, is_kind: Any) -> None:
         return
     if os.geteuid() not in (0, facts.st_uid):  # root comes by in containers, where ids are mapped
         raise StateError(f"{path} belongs to another user: use a state directory of your own (--state-dir).")
-    if facts.st_mode & 0o077:
-        os.fchmod(descriptor, stat.S_IMODE(facts.st_mode) & 0o700)
+    before = stat.S_IMODE(facts.st_mode)
+    if before & 0o077:
+        os.fchmod(descriptor, before & 0o700)
+        _LOG.warning(
+            "%s was open to other users of this machine (mode %04o), and is closed to them now (%04o). "
+            "Regard a sign-in that was kept there as seen: run `blink-archive logout`, and sign in again.",
+            path,
+            before,
+            before & 0o700,
+        )
 
 
 def _unusable(path: Path, error: OSError) -> StateError | StorageError:
+    if path.is_symlink():  # ELOOP, or ENOTDIR in place of the directory
+        return StateError(
+            f"{path} is a symbolic link, which is not followed here. Remove it, or name the place itself "
+            "with --state-dir."
+        )
     match error.errno:
-        case errno.ELOOP:
-            return StateError(f"{path} is a symbolic link, which is not followed here. Remove it.")
         case errno.ENOSPC | errno.EDQUOT | errno.EROFS | errno.EIO:
             return StorageError(
                 f"{path} cannot be written: {error.strerror}. Free some space or check the disk; the sign-in "

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-import logging
+import os
+import ssl
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http.cookiejar import CookieJar, DefaultCookiePolicy
+from pathlib import Path
 from typing import Any
 
 import httpx
 
-from ..errors import NetworkError, UnexpectedAnswer
+from ..errors import NetworkError, UnexpectedAnswer, UsageError
 from ..protocol.answers import decode, error_of, is_error, retry_after
 from .addresses import Addresses
+from .redact import logger_of
 
 LARGEST_JSON = 32 * 1024 * 1024
 """Bytes of a decoded JSON or HTML body; a page of 1000 items is about 1 MB."""
 
-_LOG = logging.getLogger(__name__)
+_ENCODINGS = ("gzip", "deflate")  # a thousandfold at most
+
+_LOG = logger_of(__name__)
 
 Clock = Callable[[], datetime]
 
@@ -33,17 +38,22 @@ def utc_now() -> datetime:
 def http_client(
     addresses: Addresses,
     *,
+    ca_file: Path | None = None,
     connections: int = 8,
     cookies: bool = False,
     transport: httpx.AsyncBaseTransport | None = None,
 ) -> httpx.AsyncClient:
     """A client with a small pool, that verifies certificates and follows no redirect by itself.
 
-    ``cookies`` keeps a jar for a sign-in; without it no cookie is taken. ``transport`` stands in
-    for the network.
+    ``ca_file`` is as in `trust`, which this raises as. ``cookies`` keeps a jar for a sign-in; without it
+    no cookie is taken. ``transport`` stands in for the network.
     """
     return httpx.AsyncClient(
         transport=transport,
+        verify=trust(ca_file),
+        # http is for this machine alone, and so never goes through a proxy that the environment names
+        mounts={"http://": None},
+        headers={"Accept-Encoding": ", ".join(_ENCODINGS)},
         limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
         # waiting for a place in our own pool is no fault of Blink's, and so without a timeout
         timeout=httpx.Timeout(30.0, connect=10.0, pool=None),
@@ -51,6 +61,31 @@ def http_client(
         follow_redirects=False,
         trust_env=not addresses.only_loopback,
     )
+
+
+def trust(ca_file: Path | None) -> ssl.SSLContext:
+    """What a server's certificate is verified by, and always is: the usual roots (certifi's, or what
+    ``SSL_CERT_FILE`` or ``SSL_CERT_DIR`` names in their place), and the certificates in ``ca_file``.
+
+    Raises UsageError for a file that cannot be read or holds no certificate.
+    """
+    try:
+        context = httpx.create_ssl_context()
+    except OSError as error:
+        named = os.environ.get("SSL_CERT_FILE")
+        raise _no_roots(f"The file {named}, which SSL_CERT_FILE names,", error) from error
+    if ca_file is not None:
+        try:
+            context.load_verify_locations(cafile=ca_file)
+        except OSError as error:
+            raise _no_roots(f"The file {ca_file} of --ca-file", error) from error
+    return context
+
+
+def _no_roots(source: str, error: OSError) -> UsageError:
+    unread = f"cannot be read: {error.strerror}"
+    why = "holds no certificate in PEM form" if isinstance(error, ssl.SSLError) else unread
+    return UsageError(f"{source} {why}. Name a file with the certificate of the authority to trust.")
 
 
 @contextmanager
@@ -92,7 +127,10 @@ async def sent(client: httpx.AsyncClient, request: httpx.Request) -> AsyncIterat
 
 
 async def body_of(response: httpx.Response, *, what: str) -> bytes:
-    """The decoded body; raises UnexpectedAnswer over `LARGEST_JSON`, NetworkError if it breaks off."""
+    """The decoded body; raises UnexpectedAnswer over `LARGEST_JSON`, and for an encoding that was not asked
+    for or is one of several: a small body could be any size in it. NetworkError if it breaks off."""
+    if response.headers.get("Content-Encoding", "identity").lower() not in ("identity", *_ENCODINGS):
+        raise UnexpectedAnswer(f"Blink sent {what} in an encoding that was not asked for. Try again later.")
     parts: list[bytes] = []
     size = 0
     with network_errors(response.request.url.host):

@@ -83,6 +83,12 @@ def text_of(raw: Json, name: str) -> str | None:
             return None
 
 
+def is_too_long(raw: Json, name: str) -> bool:
+    """Whether `text_of` leaves that text out for its length."""
+    value = raw.get(name)
+    return isinstance(value, str) and text_size(value) > MAX_TEXT
+
+
 def retry_after(header: str | None, *, now: datetime) -> datetime | None:
     """When a ``Retry-After`` (seconds or an HTTP date) ends, in UTC; None where it says nothing.
 

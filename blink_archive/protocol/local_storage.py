@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from ..errors import UnexpectedAnswer
 from ..model import Json, Manifest, StorageStatus, StoredClip
-from .answers import as_object, text_of
+from .answers import as_object, is_too_long, text_of
 from .endpoints import ENDPOINTS
 from .values import Unreadable, flag, integer, moment
 
@@ -54,6 +54,7 @@ def _clip(raw: Json, number: str, *, path: str) -> StoredClip:
         kilobytes=integer(raw.get("size")),
         path=path,
         raw=raw,
+        problem="camera_name is too long" if is_too_long(raw, "camera_name") else None,
     )
 
 

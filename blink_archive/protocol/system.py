@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from ..errors import UnexpectedAnswer
 from ..model import Camera, Command, Family, Homescreen, Json, Network, SyncModule
-from .answers import as_object, entries, member, text_of
-from .values import flag, integer
+from .answers import as_object, entries, is_too_long, member, text_of
+from .values import MAX_TEXT, flag, integer
 
 _FAMILIES: tuple[tuple[str, Family], ...] = (
     ("cameras", "camera"),
     ("owls", "owl"),
     ("doorbells", "doorbell"),
 )
+_NAMED = ("networks", "sync_modules", *(name for name, _ in _FAMILIES))
 
 
 def parse_homescreen(value: object) -> Homescreen:
@@ -33,6 +34,12 @@ def parse_homescreen(value: object) -> Homescreen:
         ),
         auto_delete_days=_days(member(answer, "video_stats").get("auto_delete_days")),
         raw=answer,
+        problems=tuple(
+            f"Blink sent a name of more than {MAX_TEXT} bytes for {number} of its {kind}: it was left out."
+            for kind in _NAMED
+            for number, raw in entries(answer, kind)
+            if is_too_long(raw, "name")
+        ),
     )
 
 

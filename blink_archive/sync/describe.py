@@ -6,13 +6,13 @@ Blink's "An app update is required", which concerns all that follows.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import AsyncIterator
 from datetime import datetime
 from functools import partial
 
 from ..archive import descriptions
 from ..archive.catalog import Catalog
+from ..client.redact import logger_of
 from ..errors import BlinkError, NotFound, SignInError, Throttled, UnexpectedAnswer, UpdateRequired
 from ..model import DescriptionPage
 from .discover import PAGE_PAUSE
@@ -20,7 +20,7 @@ from .ports import Aside, Blink, Time
 
 IDLE_PAGES = 10  # in a row without a clip of the catalog; photos, which it does not know, may fill some
 
-_LOG = logging.getLogger(__name__)
+_LOG = logger_of(__name__)
 
 
 async def describe(catalog: Catalog, blink: Blink, *, aside: Aside, time: Time) -> str | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -10,6 +9,7 @@ from functools import partial
 
 from ..archive import feed
 from ..archive.catalog import Catalog, Watermark
+from ..client.redact import logger_of
 from ..errors import BlinkError, UnexpectedAnswer
 from ..model import MediaPage
 from .ports import Aside, Blink, Progress, Time
@@ -22,7 +22,7 @@ PAGE_PAUSE = 0.1  # seconds between pages, on average
 SECOND_LOOK = 2.0  # seconds, on average, before an empty page after a full one is believed
 STALE_PAGES = 2  # in a row with nothing that this walk has not seen: shifting pages repeat one at most
 
-_LOG = logging.getLogger(__name__)
+_LOG = logger_of(__name__)
 
 
 @dataclass(slots=True)

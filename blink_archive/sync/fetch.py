@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import logging
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -18,6 +17,7 @@ from ..archive.catalog import Catalog
 from ..archive.layout import thumbnail_path
 from ..archive.queue import Outcome, QueuedClip, Saved, SavedClip, record_outcomes
 from ..archive.store import Part, Store
+from ..client.redact import logger_of
 from ..errors import (
     BadMedia,
     BlinkArchiveError,
@@ -32,7 +32,7 @@ from ..errors import (
 from .ports import Aside, Progress, Time
 from .receive import Received, Receiver, asks_for_too_long
 
-_LOG = logging.getLogger(__name__)
+_LOG = logger_of(__name__)
 
 BATCH = 32  # clips a transaction, at most
 BATCH_SECONDS = 1.0

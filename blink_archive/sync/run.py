@@ -259,6 +259,7 @@ class _Run:
         async for stick in sticks:
             self.summary.warnings += stick.warnings
             self.summary.new += stick.new
+            self.summary.problems += stick.problems
             error: BlinkArchiveError | None = stick.error
             if stick.readable:
                 try:
@@ -337,7 +338,8 @@ class _Run:
         summary, walk = self.summary, self.walk
         summary.full_walk, summary.pages = walk.full, walk.pages
         summary.new += walk.new
-        summary.walk_finished, summary.problems = walk.finished, walk.problems
+        summary.walk_finished = walk.finished
+        summary.problems = walk.problems + summary.problems
         summary.warnings += walk.warnings
         try:
             summary.account = queue.account(self.catalog, self._wanted(), run=summary.run, began=self.began)

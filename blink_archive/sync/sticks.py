@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from functools import partial
 
 from ..archive import usb
 from ..archive.catalog import Catalog
+from ..client.redact import logger_of
 from ..errors import BlinkError, CommandFailed, NetworkError, UpdateRequired
 from ..model import Homescreen, SyncModule, stripped_name
 from .ports import Aside, LocalStorage, Time
 
-_LOG = logging.getLogger(__name__)
+_LOG = logger_of(__name__)
 
 ACTIVE = "active"
 """The ``local_storage_status`` of a module whose stick can be read (protocol.md 7)."""
@@ -26,6 +26,7 @@ class Stick:
     module: SyncModule
     readable: bool = False
     new: int = 0
+    problems: tuple[tuple[str, str], ...] = ()
     warnings: tuple[str, ...] = ()
     error: BlinkError | CommandFailed | None = None
 
@@ -68,7 +69,7 @@ async def list_sticks(
                 f"{found.left} clips have left the stick of {name} since the last sync, {found.gone} of them "
                 "before they could be fetched. A stick that is full deletes its oldest."
             )
-        yield Stick(module, readable=True, new=found.new, warnings=tuple(warnings))
+        yield Stick(module, readable=True, new=found.new, problems=found.problems, warnings=tuple(warnings))
 
 
 def _surroundings(

@@ -13,6 +13,7 @@ import pytest
 from blink_archive.simulator import Fault, Simulator
 
 from ..world import World
+from .quick import quick
 
 NOTIFICATIONS = "/api/v1/accounts/{account_id}/notifications/configuration"
 
@@ -170,6 +171,28 @@ def test_an_obsolete_call_is_refused(world: World, path: str) -> None:
         assert "obsolete" in done.stderr
     done = world.run("api", "GET", path.rstrip("/"), "--obsolete")
     assert (done.returncode, len(paths(world))) == (5, 1)
+
+
+@pytest.mark.parametrize("method", ["POST", "post", "PUT"])
+@pytest.mark.parametrize(
+    ("path", "instead"),
+    [
+        ("/api/v1/accounts/{account_id}/media/delete", "prune-remote"),
+        ("/api/v1/accounts/{account_id}/media/delete/?x=1", "prune-remote"),
+        ("/api//v1/accounts/./{account_id}/media/%64elete", "prune-remote"),
+        ("/api/v2/video/7000001/delete", "prune-remote"),
+        ("/api/v1/accounts/1/networks/2/sync_modules/3/local_storage/manifest/4/clip/delete/5", "usb prune"),
+    ],
+)
+def test_clips_are_not_deleted_by_a_raw_call(world: World, method: str, path: str, instead: str) -> None:
+    """Exit 2 with the command that looks first, whatever the form of the path; nothing is sent."""
+    before = world.blink.cloud.live_clips()
+    body = json.dumps({"media_list": list(before)})
+    for address in (path, world.blink.url + path):
+        done = quick(world, "api", method, address, "--data", body, "--obsolete")
+        assert (done.code, paths(world)) == (2, [])
+        assert f"`blink-archive {instead}`" in done.err
+    assert world.blink.cloud.live_clips() == before
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "HEAD"])

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from blink_archive.cli import cli
-from blink_archive.cli.options import Globals, _log
+from blink_archive.cli.options import Globals, log_to
+
+from ..world import World
 
 SECRET = "s3cr3t-Value_123"
 
@@ -18,7 +24,7 @@ SECRET = "s3cr3t-Value_123"
 def no_log_afterwards() -> Iterator[None]:
     """The logger is one for the whole process: what a test asked for is taken away."""
     yield
-    _log(Globals())
+    log_to(Globals())
     logging.getLogger("blink_archive").setLevel(logging.NOTSET)
 
 
@@ -50,3 +56,47 @@ def test_what_is_logged_to_a_terminal_holds_no_secret(capsys: pytest.CaptureFixt
     text = capsys.readouterr().err
     assert "INFO blink_archive.x: sent" in text
     assert SECRET not in text
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes are POSIX")
+@pytest.mark.parametrize("more", [[], ["-q"], ["--log-file", "LOG"], ["-v"]])
+def test_a_state_directory_that_was_open_is_said(world: World, tmp_path: Path, more: list[str]) -> None:
+    """On stderr, once, whatever is asked of the log; stdout is as ever, and the exit code."""
+    more = [str(tmp_path / "log") if each == "LOG" else each for each in more]
+    world.state.chmod(0o755)
+    (world.state / "session-1100001.json").chmod(0o640)
+    done = world.run("accounts", "--json", *more)
+    assert (done.returncode, json.loads(done.stdout)[0]["account_id"]) == (0, 1100001)
+    said = [line for line in done.stderr.splitlines() if "was open to other users" in line]
+    assert [path in line for path, line in zip((" 0755", " 0640"), said, strict=True)] == [True, True]
+    if "-v" not in more:
+        assert all(line.startswith("blink-archive: /") for line in said)
+    if "--log-file" in more:
+        assert (tmp_path / "log").read_text().count(" WARNING ") == 2
+    assert "was open" not in world.run("accounts").stderr
+
+
+def test_what_other_libraries_say_passes_the_redactor(tmp_path: Path) -> None:
+    """A task of asyncio's whose error nobody took, and httpx at its finest: neither the way to stderr that
+    Python keeps for loggers without a handler, nor any other, goes around it."""
+    code = (
+        "import asyncio, gc, logging\n"
+        "from blink_archive.cli import _prepare\n"
+        "from blink_archive.cli.options import Globals, log_to\n"
+        "_prepare()\n"
+        "log_to(Globals(verbose=2))\n"
+        "async def main():\n"
+        f"    async def broken(): raise ValueError('Authorization: Bearer {SECRET}')\n"
+        "    asyncio.ensure_future(broken())\n"
+        "    await asyncio.sleep(0)\n"
+        "    gc.collect()\n"
+        "asyncio.run(main())\n"
+        f"logging.getLogger('httpx').warning('GET https://x.example/?a={SECRET}')\n"
+        f"logging.getLogger('httpcore.http11').debug('request %r', [(b'Authorization', b'{SECRET}')])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert "ValueError: Authorization: ***" in done.stderr
+    assert "https://x.example/?***" in done.stderr
+    assert SECRET not in done.stderr + done.stdout

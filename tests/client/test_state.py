@@ -48,15 +48,42 @@ def test_only_the_owner_can_read(tmp_path: Path) -> None:
 
 
 @posix
-def test_wider_modes_are_tightened(tmp_path: Path) -> None:
-    """A file when it is read, the directory when something is written."""
+def test_wider_modes_are_tightened_and_warned_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Of directory and file, when either is next met; each once, with what it was and what to do."""
     state = signed_in(tmp_path)
-    (state.path / "session-1100001.json").chmod(0o644)
+    file = state.path / "session-1100001.json"
+    for _ in range(2):
+        load_session(state, 1100001, addresses=Addresses())
+    assert caplog.records == []
+    file.chmod(0o644)
     state.path.chmod(0o755)
-    load_session(state, 1100001, addresses=Addresses())
-    state.write("other.json", {})
-    assert mode(state.path / "session-1100001.json") == 0o600
-    assert mode(state.path) == 0o700
+    for _ in range(2):
+        load_session(state, 1100001, addresses=Addresses())
+        state.write("other.json", {})
+    assert (mode(file), mode(state.path)) == (0o600, 0o700)
+    assert [(record.levelname, record.name) for record in caplog.records] == [
+        ("WARNING", "blink_archive.client.state")
+    ] * 2
+    for record, path, modes in zip(
+        caplog.records, (state.path, file), ("0755 0700", "0644 0600"), strict=True
+    ):
+        assert record.getMessage().startswith(f"{path} was open to other users")
+        assert all(each in record.getMessage() for each in [*modes.split(), "blink-archive logout"])
+
+
+@posix
+def test_a_directory_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
+    """Neither to read nor to write: what it points at is as it was."""
+    state = signed_in(tmp_path)
+    elsewhere = state.path.rename(tmp_path / "elsewhere")
+    elsewhere.chmod(0o755)
+    state.path.symlink_to(elsewhere)
+    before = sorted(elsewhere.iterdir())
+    with pytest.raises(errors.StateError, match="state is a symbolic link"):
+        load_session(state, 1100001, addresses=Addresses())
+    with pytest.raises(errors.StateError, match="state is a symbolic link"):
+        state.write("other.json", {})
+    assert (mode(elsewhere), sorted(elsewhere.iterdir())) == (0o755, before)
 
 
 @posix

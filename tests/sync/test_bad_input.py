@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -22,6 +24,8 @@ ODD: dict[str, tuple[dict[str, Any], str]] = {
     "a year out of this world": ({"created_at": "9999-12-31T23:59:59+00:00"}, "created_at"),
     "an absolute URL to a stranger": ({"media": "http://203.0.113.9/x.mp4"}, ""),
     "a huge id of a camera": ({"device_id": 2**70}, "device_id"),
+    "a name of more than 1 kB": ({"device_name": "n" * 1025}, "device_name is too long"),
+    "a network's name of more than 1 kB": ({"network_name": "é" * 513}, "network_name is too long"),
     "half a surrogate": ({"device_name": "caf\ud83d", "source": "\udc00"}, ""),
 }
 
@@ -44,7 +48,9 @@ def test_an_odd_entry_is_recorded_with_its_reason(world: World, name: str) -> No
     world.expect_sums()
 
 
-@pytest.mark.parametrize("name", ["an unknown zone", "an unreadable date", "half a surrogate"])
+@pytest.mark.parametrize(
+    "name", ["an unknown zone", "an unreadable date", "half a surrogate", "a name of more than 1 kB"]
+)
 def test_what_can_be_had_is_archived_all_the_same(world: World, name: str) -> None:
     """A clip with an odd zone or date is fetched and filed by what else is known; it is said once."""
     victim = world.blink.cloud.live_clips()[3]
@@ -125,3 +131,47 @@ def test_a_repaired_entry_is_fetched_and_its_problem_forgotten(world: World) -> 
     assert world.sync().exit_code == 0
     assert world.clip(victim)["problem"] is None
     world.expect_complete()
+
+
+def test_a_name_of_more_than_a_kilobyte_is_left_out(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    """In the feed and the home screen: it is in no path and no column of a name, but as Blink sent it in
+    `raw`; of the home screen's a warning tells."""
+    long = "n" * 1025
+    victim = world.blink.cloud.live_clips()[3]
+    world.blink.cloud.replace_item(victim, world.blink.cloud.item(victim) | {"device_name": long})
+    home = asyncio.run(_homescreen(world))
+    for kind in ("networks", "sync_modules", "cameras"):
+        home[kind][0]["name"] = long
+    world.blink.faults.add(Fault(kind="json", endpoint="homescreen", status=200, body=home))
+    assert world.sync().exit_code == 3
+    row = world.clip(victim)
+    assert (row["status"], row["camera_name"]) == ("archived", None)
+    assert long in row["raw"]
+    for table in ("networks", "sync_modules", "cameras"):
+        names = {row["name"] for row in world.rows(f"SELECT name FROM {table}")}
+        assert "" in names
+        assert max(map(len, names)) < 1025
+    assert not [path for path in world.files() if "nnnn" in path]
+    assert [record.getMessage().split(" for ")[1].split(":")[0] for record in caplog.records] == [
+        f"{home[kind][0]['id']} of its {kind}" for kind in ("networks", "sync_modules", "cameras")
+    ]
+
+
+async def _homescreen(world: World) -> dict[str, Any]:
+    async with world.cloud() as blink:
+        return json.loads(json.dumps((await blink.homescreen()).raw))
+
+
+def test_a_name_of_more_than_a_kilobyte_on_a_stick_is_left_out(make_world: MakeWorld) -> None:
+    """The clip is archived, its row says what was wrong, and the run ends with exit 3; once."""
+    world = make_world(usb_clips=2)
+    world.blink.cloud.usb.add_clip(3100001, camera_name="n" * 1025)
+    summary = world.sync()
+    (row,) = world.rows(
+        "SELECT clips.*, clips_view.status FROM clips JOIN clips_view USING (id) WHERE clips.problem IS NOT NULL"
+    )
+    assert (summary.exit_code, summary.problems) == (3, [(row["origin_key"], "camera_name is too long")])
+    assert (row["status"], row["camera_name"], row["problem"]) == ("archived", "", "camera_name is too long")
+    assert "n" * 1025 in row["raw"]
+    assert not [path for path in world.files() if "nnnn" in path]
+    assert world.sync().exit_code == 0
