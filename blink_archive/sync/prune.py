@@ -8,7 +8,6 @@ What an unclear answer left open, the next walk settles.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
@@ -22,6 +21,7 @@ from ..archive.deletion import AtBlink, Plan
 from ..archive.filters import Filter
 from ..archive.folder import Archive
 from ..archive.proof import prove
+from ..client.redact import logger_of
 from ..errors import BlinkArchiveError, Interrupted
 from ..model import utc_text
 from .discover import PAGE_PAUSE
@@ -32,7 +32,7 @@ from .sticks import list_sticks
 BATCH = 50  # clips that Blink deletes at once (protocol.md 6)
 STICK_TIMEOUT = 60.0  # seconds that a sync module may take to delete one clip
 
-_LOG = logging.getLogger(__name__)
+_LOG = logger_of(__name__)
 
 
 @dataclass(frozen=True, slots=True)
