@@ -15,7 +15,7 @@ from typing import Any
 
 import httpx
 
-from ..errors import NetworkError, UnexpectedAnswer, UsageError
+from ..errors import NetworkError, UnexpectedAnswer, UnsafeAddress, UsageError
 from ..protocol.answers import decode, error_of, is_error, retry_after
 from .addresses import Addresses
 from .redact import logger_of
@@ -50,7 +50,7 @@ def http_client(
     """
     return httpx.AsyncClient(
         transport=transport,
-        verify=trust(ca_file),
+        verify=trust(ca_file) if transport is None else True,  # it takes a while
         # http is for this machine alone, and so never goes through a proxy that the environment names
         mounts={"http://": None},
         headers={"Accept-Encoding": ", ".join(_ENCODINGS)},
@@ -108,11 +108,21 @@ def network_errors(host: str) -> Iterator[None]:
 async def sent(client: httpx.AsyncClient, request: httpx.Request) -> AsyncIterator[httpx.Response]:
     """The answer to ``request`` with its body still unread; closed at the end of the block.
 
-    Raises NetworkError where none came. The log gets neither query nor headers nor body.
+    Raises NetworkError where none came, UnsafeAddress where it redirects to an address that is none. The log
+    gets neither query nor headers nor body.
     """
     started = time.perf_counter()
-    with network_errors(request.url.host):
-        response = await client.send(request, stream=True)
+    try:
+        with network_errors(request.url.host):
+            response = await client.send(request, stream=True)
+    except (
+        httpx.InvalidURL,
+        UnicodeError,
+    ) as error:  # httpx looks where a redirect leads that it does not follow
+        raise UnsafeAddress(
+            "Blink redirected to an address that is none. Nothing was asked of it; please report this if it "
+            "stays so."
+        ) from error
     _LOG.debug(
         "%s %s %d %d ms",
         request.method,

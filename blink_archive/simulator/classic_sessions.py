@@ -32,6 +32,8 @@ class ClassicSessions:
         self._lock = lock
         self._sessions: dict[str, ClassicSession] = {}
         self._verified: set[str] = set()
+        self.issued: set[str] = set()
+        """Every token so far."""
 
     def _now(self) -> float:
         return self._settings.now().timestamp()
@@ -43,6 +45,7 @@ class ClassicSessions:
         )
         with self._lock:
             self._sessions[session.token] = session
+            self.issued.add(session.token)
             if not self._settings.two_factor:
                 self._verified.add(unique_id)
         return session

@@ -74,6 +74,14 @@ class SignIn:
         """Classic logins that gave a token."""
         self.pins_sent = 0
         self.logouts = 0
+        self._issued: set[str] = set()
+
+    @property
+    def issued(self) -> frozenset[str]:
+        """Every cookie, CSRF token, authorization code and token of both logins that was given out so far,
+        dead ones too: what a client must never show."""
+        with self._lock:
+            return frozenset(self._issued | self.classic.issued)
 
     def _now(self) -> float:
         return self._settings.now().timestamp()
@@ -85,6 +93,7 @@ class SignIn:
         )  # fmt: skip
         with self._lock:
             self._sessions[session.cookie] = session
+            self._issued |= {session.cookie, session.csrf}
         return session
 
     def session(self, cookie: str | None) -> Session:
@@ -130,6 +139,7 @@ class SignIn:
         with self._lock:
             code = secrets.token_urlsafe(24)
             self._grants[code] = _Grant(session.challenge, session.hardware_id, self._now())
+            self._issued.add(code)
             return code
 
     def redeem(self, code: str, *, verifier: str, hardware_id: str) -> Tokens:
@@ -161,6 +171,7 @@ class SignIn:
         self._access[tokens.access_token] = self._now() + tokens.expires_in
         self._refresh[tokens.refresh_token] = hardware_id
         self._issued_with[tokens.access_token] = tokens.refresh_token
+        self._issued |= {tokens.access_token, tokens.refresh_token}
         return tokens
 
     def issue(self, hardware_id: str) -> Tokens:
