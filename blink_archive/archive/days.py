@@ -75,7 +75,9 @@ def day_files(catalog: Catalog, day: str) -> dict[str, str]:
     """The text of each of a day's files by its path, empty for one that is not to be there."""
     folder = layout.day_folder(day)
     clips = catalog.rows("SELECT * FROM clips WHERE local_day = ? ORDER BY created_at, id", (day,))
-    sums = "".join(f"{sha256}  {posixpath.relpath(path, folder)}\n" for path, sha256 in files(clips))
+    sums = "".join(
+        f"{sha256}  {posixpath.relpath(f'/{path}', f'/{folder}')}\n" for path, sha256 in files(clips)
+    )
     return {
         f"{folder}/{layout.CLIPS_JSON}": _clips_json(catalog, day, clips),
         f"{folder}/{layout.SHA256SUMS}": sums,

@@ -7,6 +7,7 @@ later, but for `updated_at`, `watched_now` and the tombstone.
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -123,11 +124,17 @@ def changed_since(catalog: Catalog, since: datetime) -> int:
 
 
 def record_page(
-    catalog: Catalog, items: Sequence[MediaItem], *, zones: Mapping[int, str], now: datetime
+    catalog: Catalog,
+    items: Sequence[MediaItem],
+    *,
+    zones: Mapping[int, str],
+    now: datetime,
+    filed: layout.Layout = layout.DEFAULT,
 ) -> Recorded:
     """Record every entry of one page in one transaction, whatever it holds.
 
-    ``zones`` are the networks' zones, for clips whose own is missing or unknown.
+    ``zones`` are the networks' zones, for clips whose own is missing or unknown; ``filed`` is how the files
+    of new clips are named.
     """
     known = _known(catalog, [item.key for item in items])
     problems: list[tuple[str, str]] = []
@@ -136,7 +143,7 @@ def record_page(
         for item in items:
             row = known.get(item.key)
             if row is None:
-                row = _insert(catalog, item, zones=zones, now=now)
+                row = _insert(catalog, item, zones=zones, now=now, filed=filed)
                 known[item.key] = row
                 new += 1
                 if row["problem"]:
@@ -230,7 +237,9 @@ def _known(catalog: Catalog, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
     return {row["origin_key"]: row for row in rows}
 
 
-def _insert(catalog: Catalog, item: MediaItem, *, zones: Mapping[int, str], now: datetime) -> dict[str, Any]:
+def _insert(
+    catalog: Catalog, item: MediaItem, *, zones: Mapping[int, str], now: datetime, filed: layout.Layout
+) -> dict[str, Any]:
     created_at = item.created_at or item.updated_at or now
     local, zone = layout.local_time(created_at, item.time_zone, zones.get(item.network_id or 0))
     problems = list(item.problems)
@@ -247,7 +256,14 @@ def _insert(catalog: Catalog, item: MediaItem, *, zones: Mapping[int, str], now:
         "watched": item.watched,
         "problem": _text("; ".join(problems)) or None,
         "first_seen_at": utc_text(now),
-        "path": layout.clip_path(local, camera=item.device_name, key=item.key),
+        "path": layout.clip_path(
+            local,
+            camera=item.device_name,
+            network=item.network_name,
+            source=item.source,
+            key=item.key,
+            filed=filed,
+        ),
         "remote_deleted_at": (updated or utc_text(now)) if item.deleted else None,
         "delete_confirmed_at": None,
         "sha256": None,
@@ -259,12 +275,27 @@ def _insert(catalog: Catalog, item: MediaItem, *, zones: Mapping[int, str], now:
 
 
 def insert_row(catalog: Catalog, row: Mapping[str, Any]) -> int:
-    """A new clip; its id. In the caller's transaction."""
-    cursor = catalog.db.execute(
-        f"INSERT INTO clips ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})", list(row.values())
-    )
+    """A new clip; its id. In the caller's transaction. Where another clip has its path, by another layout,
+    its own gets a number."""
+    statement = f"INSERT INTO clips ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})"
+    try:
+        cursor = catalog.db.execute(statement, list(row.values()))
+    except sqlite3.IntegrityError:
+        free = free_path(catalog, row["path"])
+        if free == row["path"]:
+            raise
+        cursor = catalog.db.execute(statement, list((dict(row) | {"path": free}).values()))
     mark_dirty(catalog, row["local_day"])
     return int(cursor.lastrowid or 0)
+
+
+def free_path(catalog: Catalog, path: str) -> str:
+    """``path``, or the next one that no clip has."""
+    number, current = 1, path
+    while catalog.value("SELECT 1 FROM clips WHERE path = ? COLLATE NOCASE", (current,)):
+        number += 1
+        current = layout.with_suffix_number(path, number)
+    return current
 
 
 def _metadata(item: MediaItem, *, now: datetime) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from . import layout
 from .catalog import Catalog, storable
 from .container import walk_ts
 from .days import write_dirty_days
-from .feed import IN_QUEUE, insert_row, mark_gone
+from .feed import IN_QUEUE, free_path, insert_row, mark_gone
 from .orphans import named_file
 from .queue import Outcome, QueuedClip, Saved, SavedClip, record_outcomes
 from .store import Part, Store, storage_errors
@@ -116,18 +116,9 @@ def _insert(catalog: Catalog, recording: Recording, *, now: datetime) -> QueuedC
     }
     path = layout.clip_path(local, camera=camera.name, key=f"live-{camera.id}", extension=".ts")
     with catalog.transaction():
-        row["path"] = _free(catalog, path)
+        row["path"] = free_path(catalog, path)  # two recordings can begin in one second
         row["id"] = insert_row(catalog, row)
     return _queued(row)
-
-
-def _free(catalog: Catalog, path: str) -> str:
-    """``path``, or the next one that no clip has: two recordings can begin in one second."""
-    number, current = 1, path
-    while catalog.value("SELECT 1 FROM clips WHERE path = ? COLLATE NOCASE", (current,)):
-        number += 1
-        current = layout.with_suffix_number(path, number)
-    return current
 
 
 def _queued(row: Mapping[str, Any]) -> QueuedClip:

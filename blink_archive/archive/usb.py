@@ -25,6 +25,8 @@ from .feed import (
     update_row,
 )
 
+SOURCE = "local_storage"
+
 
 @dataclass(frozen=True, slots=True)
 class RecordedManifest:
@@ -58,9 +60,17 @@ class Surroundings:
 
 
 def record_manifest(
-    catalog: Catalog, manifest: Manifest, around: Surroundings, *, run: int, now: datetime
+    catalog: Catalog,
+    manifest: Manifest,
+    around: Surroundings,
+    *,
+    run: int,
+    now: datetime,
+    filed: layout.Layout = layout.DEFAULT,
 ) -> RecordedManifest:
     """Record every clip of a manifest in one transaction, and which of them the cloud covers.
+
+    ``filed`` is how the files of new clips are named.
 
     A clip that waits here and is in a manifest no more is gone; but an empty or partly unreadable
     manifest proves nothing, and one that is listed again returns to the queue.
@@ -71,7 +81,7 @@ def record_manifest(
     with catalog.transaction():
         for key, clip in listed.items():
             if key not in known:
-                clip_id = _insert(catalog, manifest, clip, around, key=key, now=now)
+                clip_id = _insert(catalog, manifest, clip, around, key=key, now=now, filed=filed)
             else:
                 clip_id = known[key]["id"]
                 _renew(catalog, known[key], clip, now=now)
@@ -162,6 +172,7 @@ def _insert(
     *,
     key: str,
     now: datetime,
+    filed: layout.Layout,
 ) -> int:
     camera = around.cameras.get(clip.camera_name)
     name = camera.name if camera else clip.camera_name
@@ -180,14 +191,16 @@ def _insert(
         "camera_name": storable(name),
         "device_type": camera.type if camera else "",
         "type": "video",
-        "source": "local_storage",
+        "source": SOURCE,
         "partial": False,
         "media": clip.path,
         "problem": clip.problem,
         "raw": json_text(clip.raw),
         "first_seen_at": utc_text(now),
         "listed_at": utc_text(now),
-        "path": layout.clip_path(local, camera=name, key=key),
+        "path": layout.clip_path(
+            local, camera=name, network=around.network_name, source=SOURCE, key=key, filed=filed
+        ),
     }
     return insert_row(catalog, row)
 

@@ -107,6 +107,11 @@ def init_command(given: Globals) -> None:
 )
 @keep_days_option
 @yes_option
+@click.option(
+    "--layout",
+    metavar="TEMPLATE",
+    help="File what is new as {created:%Y-%m}/{camera}/{id}; {network} and {source} are there, too.",
+)
 @click.option("--dry-run", is_flag=True, help="Fetch and record nothing; tell what there is to do.")
 def sync_command(
     given: Globals,
@@ -124,6 +129,7 @@ def sync_command(
     delete_remote: bool,
     keep_days: int,
     yes: bool,
+    layout: str | None,
     dry_run: bool,
     **filters: Any,
 ) -> None:
@@ -131,7 +137,10 @@ def sync_command(
 
     All that Blink lists is recorded, whatever the filters; they narrow what this run fetches.
     A bare date is the clip's local day, and --since and --until include it.
+
+    --layout is for clips that are listed for the first time; all others stay where they are.
     """
+    from ..archive.layout import DEFAULT, Layout
     from ..sync.prune import Wish
     from ..sync.run import Options, exit_code
 
@@ -145,6 +154,7 @@ def sync_command(
         describe=describe,
         reserve=reserve,
         quiet=timedelta(days=quiet_days) if quiet_days else None,
+        layout=DEFAULT if layout is None else Layout.parse(layout),
     )
     if not delete_remote and (yes or typed("keep_days")):
         raise UsageError("--keep-days and --yes belong to --delete-remote. Add it, or leave them out.")

@@ -9,6 +9,7 @@ from functools import partial
 
 from ..archive import feed
 from ..archive.catalog import Catalog, Watermark
+from ..archive.layout import Layout
 from ..client.redact import logger_of
 from ..errors import BlinkError, UnexpectedAnswer
 from ..model import MediaPage
@@ -54,12 +55,19 @@ def full_walk_is_due(watermark: Watermark, *, auto_delete_days: int | None, now:
 
 
 async def discover(
-    catalog: Catalog, blink: Blink, walk: Walk, *, aside: Aside, time: Time, progress: Progress
+    catalog: Catalog,
+    blink: Blink,
+    walk: Walk,
+    *,
+    filed: Layout,
+    aside: Aside,
+    time: Time,
+    progress: Progress,
 ) -> None:
     """Record every entry that changed since the watermark (all, if ``walk.full``), then move the watermark.
 
-    How it goes is in ``walk``, also when it is cancelled. A `BlinkError` ends the walk and is put there:
-    what was recorded stays, the watermark too. Every other error is raised.
+    ``filed`` is how new clips are. How it goes is in ``walk``, also when it is cancelled. A `BlinkError` ends
+    the walk and is put there: what was recorded stays, the watermark too. Every other error is raised.
     """
     watermark = await aside(catalog.watermark)
     since = EPOCH if walk.full or watermark.since is None else watermark.since - OVERLAP
@@ -76,7 +84,7 @@ async def discover(
                 _LOG.info("listing since %s; Blink's purge_id is %s", since, page.purge_id)
             if not page.items:
                 continue
-            record = partial(feed.record_page, catalog, page.items, zones=zones, now=time.now())
+            record = partial(feed.record_page, catalog, page.items, zones=zones, now=time.now(), filed=filed)
             recorded = await aside(record)
             walk.listed += len(page.items)
             walk.new += recorded.new

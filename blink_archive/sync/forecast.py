@@ -42,14 +42,22 @@ async def forecast(
     clips, warnings = 0, []
     try:
         if "cloud" in options.origins:
-            await discover(catalog, blink, walk, aside=aside, time=time, progress=progress)
+            await discover(
+                catalog, blink, walk, filed=options.layout, aside=aside, time=time, progress=progress
+            )
             if walk.error is not None:
                 raise walk.error
             clips += queue.waiting_count(catalog, options.wanted, now=time.now())
         if "usb" in options.origins:
             run = catalog.begin_run("sync", now=time.now())
             async for stick in list_sticks(
-                catalog, blink.local_storage, home, run=run, aside=aside, time=time
+                catalog,
+                blink.local_storage,
+                home,
+                filed=options.layout,
+                run=run,
+                aside=aside,
+                time=time,
             ):
                 warnings += [*stick.warnings, *([str(stick.error)] if stick.error else [])]
                 walk.new += stick.new

@@ -16,6 +16,7 @@ from ..archive.concerns import concerns
 from ..archive.days import write_dirty_days
 from ..archive.filters import Filter, where
 from ..archive.folder import Archive, on_network_file_system
+from ..archive.layout import DEFAULT, Layout
 from ..archive.orphans import adopt_orphans
 from ..archive.recordings import finish_recordings
 from ..errors import (
@@ -45,8 +46,9 @@ PRECEDENCE = (130, 8, 7, 4, 5, 3, 1)
 @dataclass(frozen=True, slots=True)
 class Options:
     """What a sync was asked for. ``origins``: from where it fetches. ``limit`` is in clips, ``max_rate`` in
-    bytes a second. ``describe``: whether it asks for the cloud's descriptions, too. ``reserve``: bytes of the
-    disk that stay free. ``quiet``: for how long an armed camera may record nothing; None: for ever."""
+    bytes a second. ``describe``: whether it asks for the cloud's descriptions, too. ``layout``: how clips are
+    filed that are listed for the first time. ``reserve``: bytes of the disk that stay free. ``quiet``: for
+    how long an armed camera may record nothing; None: for ever."""
 
     origins: frozenset[str] = frozenset({"cloud", "usb"})
     full: bool = False
@@ -57,6 +59,7 @@ class Options:
     describe: bool = True
     reserve: int = 10**9
     quiet: timedelta | None = timedelta(days=7)
+    layout: Layout = DEFAULT
 
 
 @dataclass(slots=True)
@@ -199,7 +202,13 @@ class _Run:
         """The walk. Raises what leaves nothing for the fetch to try."""
         walk = self.walk
         await discover(
-            self.catalog, self.blink, walk, aside=self.aside, time=self.time, progress=self.progress
+            self.catalog,
+            self.blink,
+            walk,
+            filed=self.options.layout,
+            aside=self.aside,
+            time=self.time,
+            progress=self.progress,
         )
         if walk.error is not None:
             if _concerns_the_fetch(walk.error):
@@ -254,7 +263,13 @@ class _Run:
         """The sticks of the sync modules, one after the other; trouble with one keeps none from the next."""
         storage = self.blink.local_storage
         sticks = list_sticks(
-            self.catalog, storage, home, run=self.summary.run, aside=self.aside, time=self.time
+            self.catalog,
+            storage,
+            home,
+            filed=self.options.layout,
+            run=self.summary.run,
+            aside=self.aside,
+            time=self.time,
         )
         async for stick in sticks:
             self.summary.warnings += stick.warnings

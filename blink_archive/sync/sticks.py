@@ -8,6 +8,7 @@ from functools import partial
 
 from ..archive import usb
 from ..archive.catalog import Catalog
+from ..archive.layout import Layout
 from ..client.redact import logger_of
 from ..errors import BlinkError, CommandFailed, NetworkError, UpdateRequired
 from ..model import Homescreen, SyncModule, stripped_name
@@ -32,10 +33,18 @@ class Stick:
 
 
 async def list_sticks(
-    catalog: Catalog, storage: LocalStorage, home: Homescreen, *, run: int, aside: Aside, time: Time
+    catalog: Catalog,
+    storage: LocalStorage,
+    home: Homescreen,
+    *,
+    filed: Layout,
+    run: int,
+    aside: Aside,
+    time: Time,
 ) -> AsyncIterator[Stick]:
     """Read and record the manifest of each module with a stick; what is on it can be fetched then.
 
+    ``filed`` is how new clips are.
     Trouble with one module is told in its `Stick`, and keeps none from the next; a missing network and an
     app that is too old are raised, as are `SignInError` and `StorageError`. A stick that is not there is
     told only where clips wait on it.
@@ -58,7 +67,7 @@ async def list_sticks(
             continue
         former = await aside(partial(usb.former_names, catalog, manifest.network_id))
         around = _surroundings(home, module, former)
-        record = partial(usb.record_manifest, catalog, manifest, around, run=run, now=time.now())
+        record = partial(usb.record_manifest, catalog, manifest, around, run=run, now=time.now(), filed=filed)
         found = await aside(record)
         _LOG.info("stick of module %d: %d clips, %d new", module.id, len(manifest.clips), found.new)
         warnings = []

@@ -1,6 +1,6 @@
 """Where a clip lies: portable, below the root, readable, whatever a camera is called."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import PurePosixPath
 from zoneinfo import available_timezones
 
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pathvalidate import validate_filename
 
 from blink_archive.archive import layout
-from blink_archive.errors import ArchiveError
+from blink_archive.errors import ArchiveError, UsageError
 
 HOSTILE_NAMES = [
     None,
@@ -176,3 +176,123 @@ def test_checked_path_stays_below_the_root(path: str) -> None:
     joined = PurePosixPath("/root") / path
     assert joined.is_relative_to("/root")
     assert ".." not in joined.parts
+
+
+LOCAL = datetime(2026, 11, 23, 14, 52, 7, tzinfo=timezone(timedelta(hours=-5)))
+
+
+def filed(template: str, **facts: str) -> str:
+    """The path of one clip by a template."""
+    known = {"camera": "Front door!", "network": "Home", "source": "pir", "key": "7000001"} | facts
+    return layout.clip_path(LOCAL, **known, filed=layout.Layout.parse(template))
+
+
+@pytest.mark.parametrize(
+    ("template", "path"),
+    [
+        ("{created:%Y-%m}/{camera}/{id}", "2026-11/front-door/7000001.mp4"),
+        ("{id}", "7000001.mp4"),
+        ("{network}/{source}/{id}", "home/pir/7000001.mp4"),
+        (
+            "Cam 1/{created:%a %d. %B %Y}/{id} ({camera})",
+            "Cam 1/Mon 23. November 2026/7000001 (front-door).mp4",
+        ),
+        ("{created:%Y}/{created:%G-W%V}/{id}_{created:%H%M%S%z}", "2026/2026-W48/7000001_145207-0500.mp4"),
+        ("{camera}/{camera}.{id}", "front-door/front-door.7000001.mp4"),
+    ],
+)
+def test_template_is_filled(template: str, path: str) -> None:
+    """Fields become what they stand for, in the clip's local time; the extension is added."""
+    assert filed(template) == path
+
+
+@pytest.mark.parametrize(
+    ("template", "why"),
+    [
+        ("", "no {id}"),
+        ("{camera}", "no {id}"),
+        ("{{id}}", "'{' is no part"),
+        ("{id", "expected '}'"),
+        ("{id}}", "Single '}'"),
+        ("{}/{id}", "field '' means nothing"),
+        ("{0}/{id}", "field '0' means nothing"),
+        ("{device}/{id}", "field 'device' means nothing"),
+        ("{camera.__class__}/{id}", "field 'camera.__class__' means nothing"),
+        ("{camera[0]}/{id}", "means nothing"),
+        ("{camera!r}/{id}", "means nothing"),
+        ("{camera:>200}/{id}", "means nothing"),
+        ("{id:>200}", "means nothing"),
+        ("{created}/{id}", "needs a form"),
+        ("{created!s:%Y}/{id}", "means nothing"),
+        ("{created:%Y/%m}/{id}", "would give '/'"),
+        ("{created:%H:%M}_{id}", "would give ':'"),
+        ("{created:%X}_{id}", "%X is not taken"),
+        ("{created:%-d}_{id}", "%- is not taken"),
+        ("{created:%Y%}_{id}", "% is not taken"),
+        ("{created:%Y?}_{id}", "would give '?'"),
+        ("{created:%Y\n}_{id}", "would give '\\n'"),
+        ("{created:{id}}_{id}", "would give '{'"),
+        ("/{camera}/{id}", "absolute"),
+        ("C:/{id}", "':' is no part"),
+        ("{camera}\\{id}", "backslash"),
+        ("../{id}", "it has .."),
+        ("{camera}/../{id}", "it has .."),
+        ("./{id}", "begins with a dot"),
+        (".{camera}/{id}", "begins with a dot"),
+        (".incoming/{id}", "begins with a dot"),
+        ("{created:.%Y}/{id}", "begins with a dot"),
+        ("@eaDir/{id}", "begins with a dot or @"),
+        (" {camera}/{id}", "no name"),
+        ("{camera} /{id}", "no name"),
+        ("{camera}./{id}", "ends with a dot"),
+        ("{id}.", "ends with a dot"),
+        ("{id}/", "no name"),
+        ("{camera}//{id}", "no name"),
+        ("a|b/{id}", "'|' is no part"),
+        ("Küche/{id}", "'ü' is no part"),
+        ("\0/{id}", "is no part"),
+        ("\ud800/{id}", "is no part"),
+        ("{id}~2", "'~' is no part"),
+        ("{camera}{id}", "divided"),
+        ("{id}{id}", "divided"),
+        ("{camera}-{id}", "divided"),
+        ("{id}x{source}", "divided"),
+        ("{created:%S}-{id}", "divided"),
+        ("x" * 300 + "/{id}", "longer"),
+        ("{camera}{network}{source}{camera}_{id}", "longer"),
+        ("/".join(["{camera}"] * 20) + "/{id}", "longer"),
+    ],
+    ids=ascii,
+)
+def test_template_that_cannot_be_used_is_refused(template: str, why: str) -> None:
+    """The message says what is wrong with it, and shows one that is right."""
+    with pytest.raises(UsageError) as raised:
+        layout.Layout.parse(template)
+    assert why in str(raised.value)
+    assert "Write for example '{created:%Y-%m}/{camera}/{id}'" in str(raised.value)
+    assert str(raised.value).isprintable()
+    assert len(str(raised.value)) < 600
+
+
+def test_names_that_mean_something_else_get_another_one() -> None:
+    """What is a device on Windows, or a file of the archive's own, is no folder's name."""
+    assert filed("{camera}/{id}", camera="CON") == "con_/7000001.mp4"
+    assert filed("{camera}.x/{id}", camera="lpt1") == "lpt1_.x/7000001.mp4"
+    assert filed("com{id}", key="5") == "com5_.mp4"
+    assert filed("{created:%Y}/{camera}/{id}", camera="SHA256SUMS") == "2026/sha256sums_/7000001.mp4"
+    assert filed("{camera}.json/{id}", camera="clips") == "clips_.json/7000001.mp4"
+    assert filed("catalog.db/{id}") == "catalog_.db/7000001.mp4"
+    assert filed("{camera}/{id}", camera="context") == "context/7000001.mp4"
+
+
+@given(st.text(st.sampled_from("{}%Ymd:/._-~ \\aé") | st.characters(), max_size=40), names, keys)
+@example("{id}/{camera}/{created:%Y}", "..", "1")
+def test_any_template_is_refused_or_safe(template: str, camera: str | None, key: str) -> None:
+    """Whatever is given as one: `UsageError`, or paths that stay below the root and can be written."""
+    try:
+        path = filed(template, camera=camera or "", key=key)
+    except UsageError:
+        return
+    assert layout.check_relative(path) == path
+    for part in PurePosixPath(path).parts:
+        validate_filename(part, platform="universal")

@@ -26,8 +26,8 @@ from blink_archive.sync.ports import Time
 from blink_archive.sync.run import Options, sync
 
 from ..world import Silent, World, is_sound
-from .volatile import Disk, Image, Operation, lay_out, replayed
 from .forgetful import Mount
+from .volatile import Disk, Image, Operation, lay_out, replayed
 
 Fact = tuple[Any, ...]
 Mutant = Callable[[pytest.MonkeyPatch], None]

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from filelock import FileLock, Timeout
 
-from .volatile import Disk, Image, replayed
 from .forgetful import Mount, NoFuse
+from .volatile import Disk, Image, replayed
 
 
 def _fsync(path: Path) -> None:

@@ -16,9 +16,9 @@ from ..conftest import MakeWorld
 from ..world import World
 from . import times
 from .conftest import Figure
-from .volatile import lay_out
 from .forgetful import Mount, NoFuse
 from .power import Damage, Left, Mutant, look, new_archive, restore, sync_on
+from .volatile import lay_out
 
 
 @pytest.fixture
