@@ -67,7 +67,7 @@ def parse_moment(text: str, *, now: datetime) -> Moment:
             return date.fromisoformat(text)
         moment, has_time = _parse(text, today=now.astimezone().date())
         return moment.astimezone(UTC) if has_time else moment.date()  # naive: the machine's time
-    except (ValueError, OverflowError) as error:
+    except (ValueError, ArithmeticError) as error:  # the latter: decimals and years that are too large
         raise UsageError(
             f"{text!r} is no date, or not all of one. Write 2026-11-23, '2026-11-23 14:00', or 7d for seven "
             "days ago."

@@ -79,7 +79,7 @@ def read(text: str) -> tuple[str, tuple[Line, ...]]:
     """
     try:
         values = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # TOMLDecodeError, or a number of thousands of digits
         raise UsageError(f"This is no TOML: {error}.") from error
     except RecursionError as error:
         raise UsageError("This is no TOML: it is nested too deeply.") from error
@@ -141,7 +141,10 @@ def _time(value: object, wrong: Wrong) -> time:
 
 
 def _shown(value: object) -> str:
-    text = _string(value) if isinstance(value, str) else str(value)
+    try:
+        text = _string(value) if isinstance(value, str) else str(value)
+    except ValueError:  # of a number that is written as 0x…
+        return "a number of thousands of digits"
     return text if len(text) <= 40 else f"{text[:40]}…"
 
 

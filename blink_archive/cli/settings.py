@@ -173,7 +173,7 @@ def client_options_command(given: Globals, *, action: str, changes: tuple[str, .
 def _json_or_text(value: str) -> Any:
     try:
         return json.loads(value)
-    except ValueError:
+    except (ValueError, RecursionError):
         return value
 
 

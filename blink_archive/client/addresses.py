@@ -155,7 +155,7 @@ def _checked(url: str | None, *, option: str) -> str | None:
         return None
     try:
         parsed = httpx.URL(url)
-    except httpx.InvalidURL as error:
+    except (httpx.InvalidURL, UnicodeEncodeError) as error:  # the latter: bytes that are no UTF-8
         raise UsageError(f"{option} {url[:80]!r} is no URL. Give one such as https://host:port.") from error
     if not _is_plain(parsed) or parsed.query or parsed.fragment:
         raise UsageError(

@@ -6,6 +6,7 @@ import json as json_text
 from dataclasses import dataclass
 
 from ..protocol.answers import error_of, is_update_required
+from ..protocol.values import read_json
 from .transport import body_of
 from .wire import Wire
 
@@ -36,8 +37,8 @@ async def raw_call(wire: Wire, method: str, path: str, *, json: object) -> RawAn
     async with wire.opened(method, url, headers=headers, content=content) as response:
         body = await body_of(response, what="an answer")
     try:
-        is_json, value = True, json_text.loads(body)
-    except (ValueError, RecursionError):
+        is_json, value = True, read_json(body)
+    except ValueError:
         is_json, value = False, None
     elsewhere = None if wire.takes_token(url) else url.host
     if elsewhere is None and is_update_required(value, status=response.status_code):

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import base64
-import binascii
-import json
 from collections.abc import Mapping
 
 from ..errors import UnexpectedAnswer
 from ..model import Json
 from .answers import as_object
+from .values import read_json
 
 
 def parse_notifications(value: object) -> Mapping[str, bool]:
@@ -40,7 +39,7 @@ def parse_client_options(value: object) -> Json:
     answer = as_object(value, what="this client's options").get("options")
     try:
         text = base64.b64decode(answer if isinstance(answer, str) else "", validate=True)
-        options = json.loads(text or b"{}")
-    except (binascii.Error, ValueError, RecursionError) as error:
+        options = read_json(text or b"{}")
+    except ValueError as error:  # binascii.Error, too
         raise UnexpectedAnswer("Blink answered with client options that cannot be read.") from error
     return as_object(options, what="this client's options")

@@ -22,7 +22,7 @@ from ..errors import (
     UpdateRequired,
 )
 from ..model import Json
-from .values import MAX_TEXT, integer, text_size
+from .values import MAX_TEXT, integer, read_json, text_size
 
 _LONGEST_WAIT = timedelta(days=7)
 
@@ -35,10 +35,10 @@ def decode(body: bytes, *, what: str) -> Any:
     """
     try:
         text = body.decode("utf-8")
-        value = json.loads(text, parse_constant=lambda _: None)
+        value = read_json(text, constant=lambda _: None)
         if "\\u" in text and "\\ud" in text.lower():
             value = json.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         kind = "an HTML page" if body.lstrip()[:1] == b"<" else "something unreadable"
         raise UnexpectedAnswer(
             f"Blink answered with {kind} instead of {what}. That is mostly trouble on its side: "
@@ -109,9 +109,9 @@ def http_date(header: str | None) -> datetime | None:
         return None
     try:
         moment = parsedate_to_datetime(header)
-    except (ValueError, OverflowError):
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):  # the latter: 9999 with an offset ends in no year
         return None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def _when(until: datetime | None) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 from ..errors import UnexpectedAnswer
 from ..model import Json, MediaItem, MediaPage
 from .answers import as_object
-from .values import MAX_TEXT, Unreadable, flag, integer, labels, moment, text_size
+from .values import MAX_TEXT, Unreadable, flag, integer, labels, moment, read_json, text_size
 
 
 def changed_query(*, since: datetime, page: int) -> dict[str, str]:
@@ -159,8 +159,8 @@ class _Fields:
         """An object, or the JSON text of one."""
         value: Any = self.raw.get(name)
         if isinstance(value, str) and value:
-            with suppress(ValueError, RecursionError):  # then it is still text, and so a problem
-                value = json.loads(value)
+            with suppress(ValueError):  # then it is still text, and so a problem
+                value = read_json(value)
         match value:
             case None | "":
                 return None

@@ -120,11 +120,11 @@ def csrf_token(page: str) -> str:
     Raises UnexpectedAnswer where the page has none.
     """
     parser = _ArgsParser()
-    parser.feed(page)
-    parser.close()
     try:
+        parser.feed(page)
+        parser.close()
         args = json.loads(parser.text)
-    except ValueError:
+    except (ValueError, RecursionError, AssertionError):  # the last: html.parser's, of a broken declaration
         args = None
     match args:
         case {"csrf-token": str(token)} if token:

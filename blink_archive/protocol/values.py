@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
-from typing import TypeGuard
+from typing import Any, TypeGuard
 
 MAX_TEXT = 1024
 """Bytes (UTF-8) that a name, a path or any other text of an item may have."""
+
+MAX_DEPTH = 100
+"""Levels of nesting that JSON may have. What had just enough of the stack to be read could not be written,
+a few calls deeper or with another object around it."""
 
 _INT64 = 2**63
 _DEFAULTS = datetime(1970, 1, 1), datetime(1971, 2, 2)  # noqa: DTZ001 - `moment` takes them as UTC
@@ -14,6 +20,29 @@ _DEFAULTS = datetime(1970, 1, 1), datetime(1971, 2, 2)  # noqa: DTZ001 - `moment
 
 class Unreadable(ValueError):
     """A value of a wrong type or out of bounds; its text says which, for a `problem`."""
+
+
+def read_json(text: str | bytes, *, constant: Callable[[str], object] | None = None) -> Any:
+    """The JSON value in ``text``; ``constant`` is what NaN and Infinity become (floats, without it).
+
+    Raises ValueError for what is none, and for what is nested deeper than `MAX_DEPTH`.
+    """
+    try:
+        value = json.loads(text, parse_constant=constant)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        level = [
+            child
+            for each in level
+            if isinstance(each, dict | list)
+            for child in (each.values() if isinstance(each, dict) else each)
+            if isinstance(child, dict | list)
+        ]
+        if not level:
+            return value
+    raise ValueError("nested too deeply")
 
 
 def integer(value: object) -> int | None:
@@ -91,7 +120,7 @@ def _other_form(value: str) -> datetime:
         raise Unreadable("is no date")
     try:
         found, again = (parser.parse(value, default=day, tzinfos=_zone) for day in _DEFAULTS)
-    except (ValueError, OverflowError, TypeError, AttributeError) as error:
+    except (ValueError, ArithmeticError, TypeError, AttributeError) as error:  # dateutil raises all of them
         raise Unreadable("is no date") from error
     if found != again:  # part of it came out of the defaults, and so is not in the text
         raise Unreadable("is no date")

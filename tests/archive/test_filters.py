@@ -99,6 +99,7 @@ def test_moment(text: str, expected: Moment) -> None:
         "sat 14:00",
         "30min",
         "2026-11-23 30min",
+        "3:6" + "3" * 39 + "z5:d",
     ],
 )
 def test_no_moment(text: str) -> None:

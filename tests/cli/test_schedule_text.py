@@ -62,6 +62,8 @@ GOOD = 'name = "a"\n\n[[line]]\ndays = ["mon"]\ntime = "07:30"\naction = "arm"\n
         (GOOD + 'name = "b"\nname = "c"', "This is no TOML"),
         ("\x00", "This is no TOML"),
         ("a = " + "[" * 5000, "This is no TOML"),
+        ("a = " + "1" * 5000, "This is no TOML"),
+        (GOOD.replace('"07:30"', "0x" + "f" * 5000), "line 5: time is a number of thousands of digits"),
     ],
 )  # fmt: skip
 def test_a_mistake_is_told_where_it_stands(text: str, told: str) -> None:

@@ -188,6 +188,9 @@ def test_the_client_can_be_changed(world: World) -> None:
     assert events(world, "account_set") == [{"client": ["home", "notification_key"]}]
     done = world.run("account", "client-options", "set", "name=x", "--json")
     assert json.loads(done.stdout)["client"]["name"] == "x"
+    deep = "[" * 50_000
+    assert world.run("account", "client-options", "set", f"name={deep}").returncode == 0
+    assert world.blink.cloud.house.client["name"] == deep
 
 
 def test_a_log_is_sent_without_secrets(world: World, tmp_path: Path) -> None:

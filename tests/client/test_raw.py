@@ -34,6 +34,15 @@ def test_a_path_is_asked_for_at_the_region(tmp_path: Path) -> None:
     assert (answer.is_json, answer.value, answer.body) == (True, {"a": 1}, b'{"a":1}')
 
 
+def test_what_is_nested_too_deeply_is_given_as_it_came(tmp_path: Path) -> None:
+    """It could not be written as JSON again."""
+    blink = FakeBlink()
+    body = b"[" * 900 + b"]" * 900
+    blink.say("/any/thing", httpx.Response(200, content=body))
+    answer = call(tmp_path, blink, "GET", "/any/thing")
+    assert (answer.is_json, answer.value, answer.body) == (False, None, body)
+
+
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
 def test_a_body_is_json(tmp_path: Path, method: str) -> None:
     """With every method, in ASCII."""

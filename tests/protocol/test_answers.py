@@ -120,12 +120,15 @@ def test_a_date_header_is_utc() -> None:
     """And None where it is missing or unreadable."""
     assert http_date("Tue, 24 Nov 2026 12:00:00 GMT") == NOW
     assert http_date("yesterday") is None
+    assert http_date("Fri, 31 Dec 9999 23:59:59 -0100") is None  # that would be the year 10000
     assert http_date(None) is None
 
 
-@pytest.mark.parametrize("body", [b"<!doctype html><p>Sorry", b"", b"\xff\xfe", b"{", b"[" * 200_000])
+@pytest.mark.parametrize(
+    "body", [b"<!doctype html><p>Sorry", b"", b"\xff\xfe", b"{", b"[" * 200_000, b"[" * 101 + b"]" * 101]
+)
 def test_what_is_no_json_is_unexpected(body: bytes) -> None:
-    """HTML, nothing, bytes, half an answer, and nesting without an end."""
+    """HTML, nothing, bytes, half an answer, and nesting without an end, or deeper than could be written again."""
     with pytest.raises(errors.UnexpectedAnswer, match="the homescreen"):
         decode(body, what="the homescreen")
 

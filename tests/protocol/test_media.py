@@ -114,6 +114,7 @@ def test_metadata_is_decoded_from_text() -> None:
         ({"created_at": 1759364918}, "created_at is no text"),
         ({"created_at": "2525-01-01T00:00:00+00:00"}, "created_at is out of range"),
         ({"updated_at": "0000-00-00"}, "updated_at is no date"),
+        ({"updated_at": "3:6" + "3" * 39 + "z5:d"}, "updated_at is no date"),
         ({"media": None}, "no media path"),
         ({"media": ""}, "no media path"),
         ({"media": 5}, "no media path"),
@@ -126,6 +127,7 @@ def test_metadata_is_decoded_from_text() -> None:
         ({"deleted": "maybe"}, "deleted is neither true nor false"),
         ({"metadata": "{"}, "metadata is no object"),
         ({"metadata": [1]}, "metadata is no object"),
+        ({"metadata": '{"a":' * 101 + "1" + "}" * 101}, "metadata is no object"),
     ],
 )
 def test_what_is_wrong_is_a_problem(change: dict[str, Any], problem: str) -> None:

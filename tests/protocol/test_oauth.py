@@ -101,6 +101,8 @@ def test_the_csrf_token_is_found_however_the_tag_is_written(page: str) -> None:
         '<script id="oauth-args">[]</script>',
         '<script id="oauth-args">not json',
         '<script id="other">{"csrf-token": "x"}</script>',
+        "<![x[",
+        '<script id="oauth-args">' + "[" * 100_000 + "</script>",
     ],
 )
 def test_a_page_without_a_token_is_no_sign_in_page(page: str) -> None:
