@@ -26,7 +26,9 @@
     ├── ArchiveError                  1  the folder or the catalog cannot be used as it is
     │   ├── NotAnArchive                 no marker
     │   ├── CatalogMissing               a marker, but no catalog
+    │   ├── CatalogDamaged               its file is not as SQLite left it
     │   ├── WrongAccount
+    │   ├── OlderFormat
     │   └── NewerFormat
     ├── BadMedia                      3  bytes that are not the clip or thumbnail asked for
     ├── ArchiveBusy                   6  another run holds the archive
@@ -156,8 +158,16 @@ class CatalogMissing(ArchiveError):
     """The folder is an archive, but its catalog is not where it should be."""
 
 
+class CatalogDamaged(ArchiveError):
+    """The catalog's file is not as SQLite left it."""
+
+
 class WrongAccount(ArchiveError):
     """The archive belongs to another account than the one signed in."""
+
+
+class OlderFormat(ArchiveError):
+    """The catalog was made by a version of this program whose catalogs this one does not read."""
 
 
 class NewerFormat(ArchiveError):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import secrets
 import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,10 +20,18 @@ from urllib.parse import quote
 
 import sqlite_utils
 
-from ..errors import ArchiveError, CatalogMissing, NewerFormat, StorageError
+from ..errors import (
+    ArchiveError,
+    CatalogDamaged,
+    CatalogMissing,
+    NewerFormat,
+    OlderFormat,
+    StorageError,
+    UsageError,
+)
 from ..model import from_utc_text, utc_text
-from .layout import MARKER
-from .store import storage_errors
+from .layout import CATALOG
+from .store import Part, Store, storage_errors
 
 FORMAT = 3
 APPLICATION_ID = 0x424C4B41  # "BLKA", shown by `file catalog.db`
@@ -64,9 +73,10 @@ def catalog_errors(path: Path | str) -> Iterator[None]:
             case sqlite3.SQLITE_IOERR:
                 what = f"the disk failed ({error}). Check it"
             case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
-                raise ArchiveError(
+                raise CatalogDamaged(
                     f"The catalog {path} is damaged ({error}). The clips in the folder are not: put back a "
-                    "copy of the catalog, and the next sync brings it up to date."
+                    "copy of the catalog, or run `blink-archive catalog rebuild`, which makes a new one from "
+                    "the folder."
                 ) from error
             case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
                 raise ArchiveError(
@@ -150,6 +160,39 @@ class Catalog:
             self.db.conn.backup(connection)
             self.db.execute("COMMIT")
         return Catalog(connection, path="(scratch)")
+
+    def backup(self, target: Path) -> int:
+        """A whole copy, as of one moment, in a new file that is durable; its length in bytes. Another program
+        may write meanwhile.
+
+        It gets its name when it is whole: a copy that is broken off leaves none that could be taken for one.
+        Raises `UsageError` where something has the name already or there is no such folder, `StorageError`.
+        """
+        try:
+            str(target).encode()
+        except UnicodeEncodeError:
+            raise UsageError(
+                f"SQLite takes no name that is not text, as {target!r} is. Name another."
+            ) from None
+        if not target.parent.is_dir():
+            raise UsageError(f"There is no folder {target.parent}. Make it, or name another file.")
+        part = target.with_name(f"{target.name}.{secrets.token_hex(4)}.part")
+        with storage_errors(f"write the copy {target}"), contextlib.ExitStack() as unless_whole:
+            try:
+                target.touch(exist_ok=False)
+            except FileExistsError:
+                raise UsageError(f"There is a {target} already. Name a file that is new.") from None
+            unless_whole.callback(target.unlink, missing_ok=True)
+            unless_whole.callback(part.unlink, missing_ok=True)
+            part.touch(exist_ok=False)  # by SQLite, it would not get the mode that the umask gives
+            with catalog_errors(f"{self.path} or its copy {target}"):
+                self.db.execute("PRAGMA query_only = OFF")  # of a reader; it forbids this, too
+                self.db.execute("VACUUM INTO ?", (str(part),))
+            make_durable(part)
+            part.replace(target)
+            unless_whole.pop_all()
+            sync_folder(target)
+            return target.stat().st_size
 
     def close(self) -> None:
         """Close the connection."""
@@ -246,11 +289,10 @@ class Catalog:
                 "Update blink-archive; nothing was changed."
             )
         if found < FORMAT:
-            raise ArchiveError(
+            raise OlderFormat(
                 f"The catalog {self.path} has format {found}, from before the first release; this version "
-                f"reads format {FORMAT} alone. Start an archive in another folder (--archive), or move this "
-                f"catalog and {MARKER} out of the folder and run `blink-archive sync --init` in it. Both "
-                "fetch what Blink still has; no file of the folder is changed."
+                f"reads format {FORMAT} alone. Run `blink-archive catalog rebuild`: it makes a new one from "
+                "the folder, and keeps this one beside it."
             )
 
     def _set_pragmas(self) -> None:
@@ -281,6 +323,18 @@ class Catalog:
             self.add_event("created", at=now)
 
 
+def make_durable(path: Path) -> None:
+    """Put a closed catalog on stable storage. Raises `StorageError`."""
+    with storage_errors(f"open {path}"):
+        part = Part(path, path.open("rb+", buffering=0))
+    Store(path.parent).make_durable(part)
+
+
+def sync_folder(path: Path) -> None:
+    """Put on stable storage which names are in the folder of ``path``. Raises `StorageError`."""
+    Store(path.parent).sync_folders([CATALOG])  # of which nothing but its folder counts
+
+
 def _connect(path: Path, *, mode: str, wait: float = WRITER_WAITS) -> sqlite3.Connection:
     # One thread at a time uses a connection; a sync does so from a thread of its own. The authority in the
     # URI is left empty: `as_uri` puts the server of a Windows share there, which SQLite refuses.
@@ -293,8 +347,9 @@ def _check_exists(path: Path) -> None:
         found = path.is_file()
     if not found:
         raise CatalogMissing(
-            f"There is no catalog at {path}. The clips in the folder are safe; put back a copy of the "
-            "catalog, or name the right one with --catalog."
+            f"There is no catalog at {path}. The clips in the folder are safe; name the right one with "
+            "--catalog, put back a copy, or run `blink-archive catalog rebuild`, which makes a new one from "
+            "the folder."
         )
 
 

@@ -14,7 +14,7 @@ from .proof import read_back
 from .store import Store
 
 # The day's own name is said once at its top, `raw` becomes `item`, and ids of rows mean nothing outside.
-_LEFT_OUT = {"id", "raw", "local_day", "archived_run", "covered_by"}
+LEFT_OUT = {"id", "raw", "local_day", "archived_run", "covered_by"}
 
 
 _BATCH = 8
@@ -75,13 +75,17 @@ def day_files(catalog: Catalog, day: str) -> dict[str, str]:
     """The text of each of a day's files by its path, empty for one that is not to be there."""
     folder = layout.day_folder(day)
     clips = catalog.rows("SELECT * FROM clips WHERE local_day = ? ORDER BY created_at, id", (day,))
-    sums = "".join(
-        f"{sha256}  {posixpath.relpath(f'/{path}', f'/{folder}')}\n" for path, sha256 in files(clips)
-    )
     return {
         f"{folder}/{layout.CLIPS_JSON}": _clips_json(catalog, day, clips),
-        f"{folder}/{layout.SHA256SUMS}": sums,
+        f"{folder}/{layout.SHA256SUMS}": sums_text(clips, folder),
     }
+
+
+def sums_text(clips: list[dict[str, Any]], folder: str) -> str:
+    """``SHA256SUMS`` of a day's folder for these rows of ``clips``; empty where none has a file here."""
+    return "".join(
+        f"{sha256}  {posixpath.relpath(f'/{path}', f'/{folder}')}\n" for path, sha256 in files(clips)
+    )
 
 
 def files(clips: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
@@ -110,7 +114,7 @@ def _clips_json(catalog: Catalog, day: str, clips: list[dict[str, Any]]) -> str:
         events.setdefault(event["clip_id"], []).append(entry)
     lines = [
         json.dumps(
-            {name: value for name, value in clip.items() if value is not None and name not in _LEFT_OUT}
+            {name: value for name, value in clip.items() if value is not None and name not in LEFT_OUT}
             | {"item": json.loads(clip["raw"]), "events": events.get(clip["id"], [])},
             ensure_ascii=False,
         )

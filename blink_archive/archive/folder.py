@@ -104,17 +104,24 @@ class Archive:
             )
 
 
+def find_archive(root: Path, catalog_path: Path) -> Archive:
+    """The archive in that folder, with its catalog or without. Raises `NotAnArchive`, `NewerFormat`,
+    `ArchiveError`."""
+    return Archive(root, catalog_path, _read_marker(root))
+
+
 def open_archive(root: Path, catalog_path: Path) -> Archive:
     """The archive in that folder. Raises `NotAnArchive`, `CatalogMissing`, `NewerFormat`, `ArchiveError`."""
-    marker = _read_marker(root)
+    archive = find_archive(root, catalog_path)
     with storage_errors(f"reach the catalog {catalog_path}"):
         found = catalog_path.is_file()
     if not found:
         raise CatalogMissing(
             f"{root} is an archive, but its catalog {catalog_path} is missing. The clips in the folder are "
-            "safe; put back a copy of the catalog, or name it with --catalog."
+            "safe; name the catalog with --catalog, put back a copy of it, or run `blink-archive catalog "
+            "rebuild`, which makes a new one from the folder."
         )
-    return Archive(root, catalog_path, marker)
+    return archive
 
 
 def create_archive(

@@ -22,6 +22,7 @@ _COMMANDS = {
     "api": ("api", "Make any call to Blink."),
     "arm": ("arm", "Arm networks: their cameras record what moves."),
     "camera": ("camera", "Tell cameras what to do, and see their settings."),
+    "catalog": ("catalog", "Back the catalog up, check it, make it anew from the folder."),
     "demo": ("demo", "Show all of it without a Blink account."),
     "devices": ("devices", "Networks, sync modules and cameras as they are now."),
     "disarm": ("arm", "Disarm networks: their cameras record nothing by themselves."),

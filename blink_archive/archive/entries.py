@@ -1,0 +1,307 @@
+"""What a ``clips.json`` says, as rows of the catalog: pure, and without trust in what the file holds."""
+
+from __future__ import annotations
+
+import json
+import posixpath
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import PurePosixPath
+from typing import Any
+
+from ..errors import ArchiveError
+from ..model import from_utc_text, utc_text
+from . import layout
+from .catalog import storable
+from .days import LEFT_OUT
+from .feed import json_text
+
+ORIGINS = ("cloud", "usb", "import", "liveview")
+CLIP_SUFFIXES = (".mp4", ".ts")
+SHA256 = re.compile(r"[0-9a-f]{64}")
+
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
+_MOST = 2**63  # SQLite's integers end there
+_DEEPEST = 100  # levels of JSON; Blink's have five
+_PAIRS = (("sha256", "archived_at"), ("thumbnail_sha256", "thumbnail_path"))
+_THUMBNAIL = ("thumbnail_path", "thumbnail_bytes", "thumbnail_sha256", "thumbnail_archived_at")
+
+
+class BadEntry(ValueError):
+    """An entry that makes no row; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class DayFile:
+    """What could be read of a ``clips.json``: its entries, whatever they are, and its format, None where it
+    does not say. ``damage`` says why that is not all of it."""
+
+    entries: tuple[object, ...]
+    format: int | None
+    damage: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened to a clip, as the table ``events`` has it; ``detail`` is JSON."""
+
+    at: str
+    kind: str
+    detail: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A row of ``clips`` without its id, and its events. ``flaws`` say what of the entry was not taken, and
+    ``ignored`` are names that this version does not know."""
+
+    row: dict[str, Any]
+    events: tuple[Event, ...]
+    flaws: tuple[str, ...]
+    ignored: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """How a person finds it."""
+        return f"{self.row['origin']} {self.row['origin_key']}"
+
+
+def parse_day(data: bytes, day: str) -> DayFile:
+    """The ``clips.json`` of that day (2026-11-23). Of a damaged one, the lines that are whole are taken: each
+    holds one clip."""
+    try:
+        found = _load(data)
+    except (ValueError, RecursionError) as error:
+        entries, lost = _salvage(data)
+        why = "its nesting has no end" if isinstance(error, RecursionError) else str(error)
+        return DayFile(entries, None, f"{why}; {len(entries)} of its lines are whole, {lost} are not")
+    match found:
+        case {"clips": list() as clips, "day": str() as told}:
+            if told != day:
+                return DayFile((), None, f"it says that it is of the day {told!r}")
+            form = found.get("format")
+            return DayFile(tuple(clips), form if isinstance(form, int) else None)
+        case _:
+            return DayFile((), None, "it is no list of clips")
+
+
+def entry_of(given: object, columns: Mapping[str, str], *, now: datetime) -> Entry:
+    """One entry as a row; ``columns`` are those of ``clips`` and their types. Raises `BadEntry` for one that
+    does not tell which clip it is, when it was recorded, or where in the archive it lies."""
+    if not isinstance(given, dict):
+        raise BadEntry("an entry is no object")
+    row: dict[str, Any] = {}
+    flaws: list[str] = []
+    ignored: list[str] = []
+    for name, value in given.items():
+        if name in ("item", "events") or value is None:
+            continue
+        if name not in columns or name in LEFT_OUT:
+            ignored.append(name)
+            continue
+        try:
+            row[name] = _fit(name, columns[name], value)
+        except ValueError as error:
+            flaws.append(f"{name} {error}")
+    _check_identity(row)
+    item = given.get("item")
+    if isinstance(item, dict) and _is_shallow(item):
+        row["raw"] = json_text(item)
+    else:
+        row["raw"] = "{}"
+        flaws.append("item is missing, or no listing of a clip")
+    _settle_times(row, flaws)
+    _settle_defaults(row, flaws, now=now)
+    _settle_pairs(row, flaws, now=now)
+    events = tuple(_events(given.get("events"), flaws))
+    if flaws:
+        told = f"its clips.json was not right: {'; '.join(flaws)}"
+        row["problem"] = storable("; ".join(filter(None, (row.get("problem"), told))))
+    return Entry(row, events, tuple(flaws), tuple(ignored))
+
+
+def check_file(path: str, suffixes: Iterable[str]) -> str:
+    """``path``, if a clip or thumbnail can lie there; `BadEntry` where it would leave the archive, or is a
+    file of another kind, like the catalog itself."""
+    try:
+        layout.check_relative(path)
+    except ArchiveError:
+        raise BadEntry(f"the path {path!r} would leave the archive") from None
+    parts = PurePosixPath(path).parts
+    if posixpath.normpath(path) != path or any(part.startswith(".") for part in parts):
+        raise BadEntry(f"no file of an archive has the path {path!r}")
+    if not path.endswith(tuple(suffixes)):
+        raise BadEntry(f"{path!r} is not the name of a clip or thumbnail")
+    return path
+
+
+def _load(data: bytes) -> Any:
+    return json.loads(data.decode("utf-8"), object_pairs_hook=_object)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object; ValueError where it has a name twice, since nobody knows which of the two is meant."""
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        raise ValueError("an object has a name twice")
+    return made
+
+
+def _salvage(data: bytes) -> tuple[tuple[object, ...], int]:
+    """The entries of the lines that can be read, and how many cannot."""
+    entries: list[object] = []
+    lost = 0
+    for line in data.split(b"\n"):
+        if not line.startswith(b"{") or line.startswith(b'{"format"'):
+            continue
+        try:
+            entries.append(_load(line.rstrip(b"\r").removesuffix(b",")))
+        except (ValueError, RecursionError):
+            lost += 1
+    return tuple(entries), lost
+
+
+def _fit(name: str, kind: str, value: object) -> str | int | float:
+    """``value`` as the column takes it; ValueError with what is wrong with it."""
+    match kind, value:
+        case "TEXT", str():
+            if name.endswith("_at"):
+                _check_moment(value)
+            if name in ("sha256", "thumbnail_sha256") and not SHA256.fullmatch(value):
+                raise ValueError("is no SHA-256")
+            if name in ("metadata", "labels"):
+                _check_json(value)
+            return storable(value)
+        case "INTEGER", int() if -_MOST <= value < _MOST:
+            return int(value)
+        case "REAL", int() | float() if abs(value) < _MOST:  # NaN is not
+            return float(value)
+        case _:
+            raise ValueError(f"is of the wrong kind ({type(value).__name__})")
+
+
+def _check_moment(text: str) -> None:
+    if not _MOMENT.fullmatch(text):
+        raise ValueError("is no time")
+    try:
+        year = from_utc_text(text).year
+    except ValueError:
+        raise ValueError("is no time that there is") from None
+    if not 1970 <= year < 9999:  # others do not fit into every zone
+        raise ValueError("is out of all proportion")
+
+
+def _check_json(text: str) -> None:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        raise ValueError("is no JSON") from None
+
+
+def _is_shallow(value: object) -> bool:
+    """Whether JSON can be written and read again at any depth of calls: Python gives up at a thousand."""
+    depth, level = 0, [value]
+    while level and depth <= _DEEPEST:
+        depth += 1
+        level = [child for each in level if isinstance(each, dict | list) for child in _children(each)]
+    return not level
+
+
+def _children(value: dict[str, object] | list[object]) -> Iterable[object]:
+    return value.values() if isinstance(value, dict) else value
+
+
+def _check_identity(row: Mapping[str, Any]) -> None:
+    if row.get("origin") not in ORIGINS or not row.get("origin_key"):
+        raise BadEntry("an entry does not say which clip it is")
+    for name in ("created_at", "path"):
+        if name not in row:
+            raise BadEntry(f"clip {row['origin_key']} has no {name} that could be used")
+    try:
+        check_file(row["path"], CLIP_SUFFIXES)
+    except BadEntry as error:
+        raise BadEntry(f"clip {row['origin_key']}: {error}") from None
+
+
+def _settle_times(row: dict[str, Any], flaws: list[str]) -> None:
+    """The zone, and the local time and day: those of the entry, as long as they are of the same instant."""
+    created_at = from_utc_text(row["created_at"])
+    if "time_zone" not in row:
+        row["time_zone"] = "UTC"
+        flaws.append("time_zone is missing")
+    if not _is_local(row.get("created_local", ""), created_at, zone=row["time_zone"]):
+        local, row["time_zone"] = layout.local_time(created_at, row["time_zone"])
+        row["created_local"] = local.isoformat(timespec="seconds")
+        flaws.append("created_local is not created_at in time_zone")
+    row["local_day"] = row["created_local"][:10]
+
+
+def _is_local(text: str, created_at: datetime, *, zone: str) -> bool:
+    """Whether ``text`` is the instant, on the day that it was in the zone (IANA), if that is known here."""
+    try:
+        told = datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    if text != told.isoformat(timespec="seconds") or told.tzinfo is None:
+        return False
+    known = layout.zone(zone)
+    same_day = known is None or created_at.astimezone(known).date() == told.date()
+    return same_day and told == created_at.replace(microsecond=0)
+
+
+def _settle_defaults(row: dict[str, Any], flaws: list[str], *, now: datetime) -> None:
+    """What every row has to say, where the entry does not."""
+    at = row.get("archived_at", utc_text(now))
+    for name, default in (
+        ("device_type", ""),
+        ("type", "video"),
+        ("source", ""),
+        ("partial", 0),
+        ("attempts", 0),
+        ("first_seen_at", at),
+        ("listed_at", row.get("first_seen_at", at)),
+    ):
+        if name not in row:
+            row[name] = default
+            flaws.append(f"{name} is missing")
+
+
+def _settle_pairs(row: dict[str, Any], flaws: list[str], *, now: datetime) -> None:
+    """What only means something together: a hash and when it was taken, what is not here and why."""
+    try:
+        if "thumbnail_path" in row:
+            check_file(row["thumbnail_path"], (".jpg",))
+    except BadEntry as error:
+        flaws.append(str(error))
+        del row["thumbnail_path"]
+    for one, other in _PAIRS:
+        if (one in row) != (other in row):
+            flaws.append(f"{one} and {other} are not both there")
+    if "sha256" in row:
+        row.setdefault("archived_at", utc_text(now))
+    else:
+        row.pop("archived_at", None)
+    if not {"thumbnail_sha256", "thumbnail_path"} <= row.keys():
+        for name in _THUMBNAIL:
+            row.pop(name, None)
+    if "local_removed_at" in row:
+        if row.get("local_removed_reason") not in ("pruned", "lost"):
+            row["local_removed_reason"] = "pruned"  # else it would be fetched again, against a wish
+            flaws.append("local_removed_reason is missing")
+    elif row.pop("local_removed_reason", None):
+        flaws.append("local_removed_at is missing")
+
+
+def _events(given: object, flaws: list[str]) -> Iterable[Event]:
+    if not isinstance(given, list):
+        flaws.append("events is no list")
+        return
+    for event in given:
+        match event:
+            case {"at": str() as at, "kind": str() as kind} if _MOMENT.fullmatch(at) and _is_shallow(event):
+                detail = event.get("detail")
+                yield Event(at, storable(kind), json.dumps(detail) if detail else None)
+            case _:
+                flaws.append("an event has no time or kind")
