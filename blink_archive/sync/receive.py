@@ -41,7 +41,7 @@ class Receiver:
         store: Store,
         *,
         max_rate: float | None,
-        reserve: int,
+        reserve: int = 0,
         time: Time,
         progress: Progress,
     ) -> None:

@@ -8,7 +8,7 @@ from functools import partial
 
 from ..archive import usb
 from ..archive.catalog import Catalog
-from ..archive.layout import Layout
+from ..archive.layout import DEFAULT, Layout
 from ..client.redact import logger_of
 from ..errors import BlinkError, CommandFailed, NetworkError, UpdateRequired
 from ..model import Homescreen, SyncModule, stripped_name
@@ -37,7 +37,7 @@ async def list_sticks(
     storage: LocalStorage,
     home: Homescreen,
     *,
-    filed: Layout,
+    filed: Layout = DEFAULT,
     run: int,
     aside: Aside,
     time: Time,

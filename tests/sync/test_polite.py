@@ -90,9 +90,7 @@ def receive(
 
     async def fetched() -> type[Exception] | None:
         async with world.cloud() as cloud:
-            receiver = Receiver(
-                cloud, world.archive.store, max_rate=None, reserve=0, time=time, progress=Silent()
-            )
+            receiver = Receiver(cloud, world.archive.store, max_rate=None, time=time, progress=Silent())
             with ExitStack() as parts:
                 try:
                     await receiver.clip(media, parts)
