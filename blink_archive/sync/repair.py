@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
@@ -17,6 +16,7 @@ from ..archive.findings import Finding
 from ..archive.folder import Archive
 from ..archive.repairs import Arrived, Damage, Repairs
 from ..archive.store import Part
+from ..client.redact import logger_of
 from ..errors import BadMedia, BlinkArchiveError, BlinkError, Interrupted, NotFound, SignInError
 from .fetch import FAILURES_IN_A_ROW
 from .ports import Aside, Blink, Media, Progress, Time
@@ -24,7 +24,7 @@ from .receive import Receiver, asks_for_too_long
 from .run import exit_code
 from .sticks import list_sticks
 
-_LOG = logging.getLogger(__name__)
+_LOG = logger_of(__name__)
 
 
 @dataclass(frozen=True, slots=True)
