@@ -13,6 +13,7 @@ from typing import Any
 
 from blink_archive.archive.catalog import Catalog
 from blink_archive.archive.folder import Archive
+from blink_archive.archive.rebuild import Report
 from blink_archive.archive.retention import Retention
 from blink_archive.model import from_utc_text, utc_text
 from blink_archive.sync.prune import Wish
@@ -21,6 +22,8 @@ from blink_archive.sync.run import Options, Summary
 from .memory_cloud import KEEPS_DAYS, Clip, MemoryCloud
 
 PARTS = ("archived_now", "archived_before", "deleted", "gone", "covered", "excluded", "waiting")
+TROUBLES = ("damaged", "skipped", "mended", "ignored", "missing", "named", "doubtful", "waited", "foreign")
+NOT_TOLD = {"id", "archived_run", "covered_by", "verified_at"}
 OVERLAP = timedelta(minutes=59)
 """What Blink changed so long before the watermark has to be listed again (an hour, less a second's rounding)."""
 
@@ -248,6 +251,18 @@ def check_wanted(cloud: MemoryCloud, options: Options, before: Seen, after: Seen
 
 def _sha256_of(seen: Seen, key: str) -> str | None:
     return seen.rows[key]["sha256"] if key in seen.rows else None
+
+
+def check_rebuild(report: Report, before: Seen, after: Seen) -> None:
+    """Promise 6: the folder tells all rows with all facts and decisions, but for numbers of this catalog's own and
+    what a later verify found."""
+    trouble = {name: getattr(report, name) for name in TROUBLES if getattr(report, name)}
+    assert not trouble, trouble
+    assert after.files == before.files
+    assert after.rows.keys() == before.rows.keys(), "a rebuild does not know the same clips"
+    for key, row in before.rows.items():
+        lost = {fact: row[fact] for fact in row.keys() - NOT_TOLD if after.rows[key][fact] != row[fact]}
+        assert not lost, f"a rebuild does not know of {key}: {lost}"
 
 
 @contextmanager

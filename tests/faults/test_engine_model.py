@@ -31,8 +31,9 @@ from blink_archive.archive.days import write_dirty_days
 from blink_archive.archive.decisions import Decision, decide
 from blink_archive.archive.filters import Filter
 from blink_archive.archive.folder import create_archive
+from blink_archive.archive.rebuild import rebuild
 from blink_archive.archive.retention import Retention, local_clips, plan_retention, record_removal
-from blink_archive.archive.verify import record_verified, verify
+from blink_archive.archive.verify import Dates, verify
 from blink_archive.errors import BlinkError
 from blink_archive.sync.forecast import forecast
 from blink_archive.sync.ports import Time
@@ -136,13 +137,13 @@ class Engine(RuleBasedStateMachine):
     def sync(self, lies: list[Lie], workers: int) -> None:
         self._step()
         self._tell(lies)
-        self._sync(Options(workers=workers))
+        self._sync(Options(workers=workers, reserve=0))
 
     @rule(lies=LIES)
     def sync_full(self, lies: list[Lie]) -> None:
         self._step()
         self._tell(lies)
-        self._sync(Options(full=True))
+        self._sync(Options(full=True, reserve=0))
 
     @rule(
         limit=st.none() | st.integers(0, 3),
@@ -153,7 +154,7 @@ class Engine(RuleBasedStateMachine):
         self._step()
         cameras = (camera,) if camera and self.names else ()
         wanted = Filter(cameras=cameras, since=self.clock.now() - back if back else None)
-        self._sync(Options(limit=limit, wanted=wanted))
+        self._sync(Options(limit=limit, wanted=wanted, reserve=0))
 
     @rule(
         camera=st.sampled_from([None, "41", "42"]),
@@ -230,6 +231,17 @@ class Engine(RuleBasedStateMachine):
             self.cloud.clips[clip.key].pruned = True
         self._check_unchanged(before)
 
+    @rule()
+    def rebuild(self) -> None:
+        """The catalog is made anew from the folder alone; only where the walk stood is forgotten."""
+        self._step()
+        before, self.sound = promises.look(self.archive), False
+        report = rebuild(self.archive, agree=lambda _: None, now=self.clock.now, tick=lambda _: None)
+        promises.check_rebuild(report, before, after := promises.look(self.archive))
+        promises.check_archive(self.archive, self.cloud, after)
+        self.sound, self.names = True, False  # of cameras, it knows what clips tell
+        COUNTED["rebuilds"] += 1
+
     @rule(full=st.booleans(), lies=LIES)
     def look(self, full: bool, lies: list[Lie]) -> None:
         """A dry run and a verify, which change nothing; the former knows what is new."""
@@ -249,7 +261,7 @@ class Engine(RuleBasedStateMachine):
                     self.cloud.change(clip, partial=False)
             for _ in range(2):
                 self.clock.pass_by(hours=1)
-                self._sync(Options(full=True))
+                self._sync(Options(full=True, reserve=0))
             COUNTED["clips at the end"] += promises.check_end(self.cloud, promises.look(self.archive))
             self._verify()
         shutil.rmtree(self.root)
@@ -324,10 +336,12 @@ class Engine(RuleBasedStateMachine):
         assert self.archive.catalog_path.read_bytes() == bytes_before, "a dry run wrote to the catalog"
 
     def _verify(self) -> None:
-        with closing(self.archive.open_catalog(write=True)) as catalog:
-            report = verify(catalog, self.root, running=lambda: False, progress=lambda _: None, workers=1)
-            assert not report.findings, report.findings
-            record_verified(catalog, report, began=self.clock.now())
+        dates = Dates.open(self.archive, now=self.clock.now)
+        with closing(self.archive.open_catalog()) as catalog, closing(dates):
+            report = verify(
+                catalog, self.root, dates=dates, running=lambda: False, progress=lambda _: None, workers=1
+            )
+        assert not report.findings, report.findings
 
     def _prune(
         self,
