@@ -17,16 +17,39 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 MakeWorld = Callable[..., World]
 
+_SEARCHED = "searched for secrets"
+
 
 @pytest.fixture
-def make_world(tmp_path: Path) -> Iterator[MakeWorld]:
+def make_world(tmp_path: Path, record_property: Callable[[str, object], None]) -> Iterator[MakeWorld]:
     """Makes a world with these settings of its cloud, and ends it after the test."""
+    made: list[World] = []
     with ExitStack() as stack:
 
         def make(**settings: Any) -> World:
-            return stack.enter_context(World(tmp_path, **settings))
+            made.append(stack.enter_context(World(tmp_path, **settings)))
+            return made[-1]
 
         yield make
+    for left in (world.left for world in made):
+        if left is not None:
+            record_property(_SEARCHED, [left.files, left.outputs, left.bytes])
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """How much of what the tests left was searched for secrets; one that is found fails its test."""
+    found = [
+        value
+        for report in terminalreporter.getreports("")
+        if report.when == "teardown"
+        for name, value in report.user_properties
+        if name == _SEARCHED
+    ]
+    if found:
+        files, outputs, size = map(sum, zip(*found, strict=True))
+        terminalreporter.line(
+            f"searched for secrets: {len(found)} worlds, {files} files and {outputs} outputs, {size:,} bytes"
+        )
 
 
 @pytest.fixture

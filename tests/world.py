@@ -25,6 +25,11 @@ from blink_archive.sync.ports import Time
 from blink_archive.sync.prune import Pruned, Wish, prune
 from blink_archive.sync.run import Options, Summary, sync
 
+from .left_behind import Search, searched
+
+PASSWORD = "Correct-Horse-8"
+"""Of every world's account: nothing else can look like it."""
+
 
 class Clock:
     """A clock that runs, and that sleeping moves on: nobody waits, and both ends agree on the time."""
@@ -62,7 +67,11 @@ class World:
         self.chance = 0.5  # what every throw of the dice gives
         self.state = tmp_path / "state"
         self.root = tmp_path / "archive"
-        self.settings = Settings(**({"now": self.clock.now, "hostile": True, "clips": 12} | settings))
+        self.said: list[tuple[str, str]] = []  # by commands: what was run, and all that it printed
+        self.left: Search | None = None  # what was looked at for secrets in the end
+        self._folder = tmp_path
+        usual = {"now": self.clock.now, "hostile": True, "clips": 12, "password": PASSWORD}
+        self.settings = Settings(**(usual | settings))
         self.blink = Simulator(self.settings)
         self.archive: Archive
 
@@ -75,7 +84,10 @@ class World:
         return self
 
     def __exit__(self, *_: object) -> None:
+        """Whatever was done in this world, its secrets are nowhere but in state directories."""
         self.blink.stop()
+        self.left = searched(self.blink, self._folder, self.said)
+        assert not self.left.found, f"secrets were left: {self.left.found}"
 
     async def _sign_in(self) -> None:
         sign_in = SignIn(
@@ -232,6 +244,7 @@ class World:
         """The same, to its end."""
         process = self.start(*arguments, **environment)
         out, err = process.communicate(timeout=60)
+        self.said.append((" ".join(arguments), out + err))
         return subprocess.CompletedProcess(arguments, process.returncode, out, err)
 
 

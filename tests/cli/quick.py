@@ -49,6 +49,7 @@ def quick(world: World, *arguments: str, root: Path | None = None) -> Done:
             code, err = error.exit_code, f"{err}blink-archive: {error}\n"
         case error:
             raise error
+    world.said.append((" ".join(arguments), result.stdout + err))
     return Done(code, result.stdout, err, result.stdout_bytes)
 
 

@@ -17,7 +17,7 @@ from blink_archive.simulator import Fault
 
 from ..client.fake import session
 from ..conftest import MakeWorld
-from ..world import World
+from ..world import PASSWORD, World
 
 OTHER = "other@example.com"
 
@@ -171,7 +171,7 @@ def test_a_damaged_marker_is_not_guessed_around(shared: World) -> None:
 def test_an_email_given_as_the_account_is_the_one_that_signs_in(shared: World) -> None:
     """`login --account EMAIL` asks for no email, and leaves the other account's session alone."""
     before = (shared.state / "session-5.json").read_bytes()
-    first = shared.run("login", "--account", "demo@example.com", BLINK_ARCHIVE_PASSWORD="demo")
+    first = shared.run("login", "--account", "demo@example.com", BLINK_ARCHIVE_PASSWORD=PASSWORD)
     assert (first.returncode, "one-time code" in first.stderr) == (4, True)
     assert shared.run("login", "--code", "123456").returncode == 0
     assert (shared.state / "session-5.json").read_bytes() == before

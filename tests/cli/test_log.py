@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ import pytest
 from blink_archive.cli import cli
 from blink_archive.cli.options import Globals, log_to
 
+from ..conftest import MakeWorld
 from ..world import World
 
 SECRET = "s3cr3t-Value_123"
@@ -100,3 +102,49 @@ def test_what_other_libraries_say_passes_the_redactor(tmp_path: Path) -> None:
     assert "ValueError: Authorization: ***" in done.stderr
     assert "https://x.example/?***" in done.stderr
     assert SECRET not in done.stderr + done.stdout
+
+
+def test_the_log_of_everything_holds_no_secret(make_world: MakeWorld, tmp_path: Path) -> None:
+    """A sign-in by each way, a sync, a live view, arming, raw calls, a renewed and a refused token, and the end
+    of it, at the finest level on stderr and in a file: all of it is told, and no token, password, code, email,
+    phone number or query string."""
+    world = make_world(
+        liveview="immis", liveview_speed=20, hostile=False, clips=3, usb_clips=1, classic="open"
+    )
+    world.state = tmp_path / "fresh"
+    log = tmp_path / "blink.log"
+    signing_in = {
+        "BLINK_ARCHIVE_EMAIL": world.settings.email,
+        "BLINK_ARCHIVE_PASSWORD": world.settings.password,
+    }
+    told = ""
+    for arguments, code in (
+        (("login",), 4),
+        (("login", "--code", "000000"), 4),
+        (("login", "--code", world.settings.code), 0),
+        (("sync",), 0),
+        (("arm", "House"), 0),
+        (("camera", "liveview", "4100001", "--seconds", "1", "--output", str(tmp_path / "live.ts")), 0),
+        (("api", "GET", "/networks?password=a-query-string"), 0),
+        (("api", "GET", "/api/v2/none?email=a-query-string"), 5),
+        (("whoami",), 0),
+        (("logout",), 0),
+        (("login", "--method", "classic"), 4),
+        (("login", "--code", world.settings.code), 0),
+    ):
+        if arguments == ("whoami",):
+            world.blink.cloud.expire_tokens()
+        done = world.run(*arguments, "-v", "-v", "--log-file", str(log), **signing_in)
+        assert done.returncode == code, (arguments, done.stderr)
+        told += "".join(
+            line for line in done.stderr.splitlines(keepends=True) if " DEBUG " in line or " INFO " in line
+        )
+    text = log.read_text(encoding="utf-8")
+    for asked in ("POST /oauth/v2/signin 202", "POST /oauth/token 200", "GET /networks 200", "state/arm 200", "page 1:",
+                  "/liveview 200", "POST /api/v5/account/login 200", "/pin/verify 200", "/logout 200"):  # fmt: skip
+        assert asked in text
+        assert asked in told
+    for secret in (*world.blink.cloud.sign_in.issued, world.settings.password, world.settings.email, "a-query-string",
+                   "xxxx", "Bearer "):  # fmt: skip
+        assert secret not in text + told
+    assert not re.search(rf"\b{world.settings.code}\b", text + told)

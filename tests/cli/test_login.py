@@ -11,10 +11,10 @@ import pytest
 
 from blink_archive.simulator import Fault
 
-from ..world import World
+from ..world import PASSWORD, World
 from .conftest import Terminal
 
-OWN = {"BLINK_ARCHIVE_EMAIL": "demo@example.com", "BLINK_ARCHIVE_PASSWORD": "demo"}
+OWN = {"BLINK_ARCHIVE_EMAIL": "demo@example.com", "BLINK_ARCHIVE_PASSWORD": PASSWORD}
 
 
 def test_without_a_terminal_the_code_comes_in_a_second_command(stranger: World) -> None:
@@ -26,7 +26,7 @@ def test_without_a_terminal_the_code_comes_in_a_second_command(stranger: World) 
     assert "login --code" in first.stderr
     pending = (stranger.state / "pending.json").read_text()
     assert "demo@example.com" in pending
-    assert '"demo"' not in pending
+    assert PASSWORD not in pending
     second = stranger.run("login", "--code", "123456")
     assert second.returncode == 0
     assert stranger.blink.cloud.passwords_posted == posted + 1
@@ -45,14 +45,14 @@ def test_a_person_types_all_three_at_a_terminal(
     the code; it says what is going on, and not what to do where there is no terminal."""
     terminal = at_terminal(stranger, "login")
     for prompt, answer in (
-        ("Email: ", "demo@example.com"), ("Password: ", "demo"),
+        ("Email: ", "demo@example.com"), ("Password: ", PASSWORD),
         ("One-time code: ", "000000"), ("One-time code: ", "123456"),
     ):  # fmt: skip
         terminal.expect(prompt)
         terminal.type(answer)
     terminal.expect("Signed in")
     assert terminal.end() == 0
-    assert "demo\r\n" not in terminal.seen.replace("demo@example.com", "")
+    assert PASSWORD not in terminal.seen
     assert "sent you a one-time code" in terminal.seen
     assert "wrong or too old" in terminal.seen
     assert "--code" not in terminal.seen
@@ -111,7 +111,7 @@ def test_a_code_without_a_sign_in_says_what_to_do(stranger: World) -> None:
 def test_password_files_and_systemd_credentials(stranger: World, tmp_path: Path) -> None:
     """Email and password come from files too: named by _FILE, or in $CREDENTIALS_DIRECTORY."""
     (tmp_path / "blink-archive.email").write_text("demo@example.com\n")
-    (tmp_path / "blink-archive.password").write_text("demo\n")
+    (tmp_path / "blink-archive.password").write_text(f"{PASSWORD}\n")
     assert stranger.run("login", CREDENTIALS_DIRECTORY=str(tmp_path)).returncode == 4
     done = stranger.run(
         "login",

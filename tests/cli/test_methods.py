@@ -15,10 +15,10 @@ import pytest
 from blink_archive.simulator import Fault
 
 from ..conftest import MakeWorld
-from ..world import World
+from ..world import PASSWORD, World
 from .conftest import Terminal
 
-OWN = {"BLINK_ARCHIVE_EMAIL": "demo@example.com", "BLINK_ARCHIVE_PASSWORD": "demo"}
+OWN = {"BLINK_ARCHIVE_EMAIL": "demo@example.com", "BLINK_ARCHIVE_PASSWORD": PASSWORD}
 BROWSER = {"User-Agent": "Mozilla/5.0 (a test)", "Accept": "text/html,*/*"}
 CALLBACK = "immedia-blink://applinks.blink.com/signin/callback"
 
@@ -28,7 +28,7 @@ def in_a_browser(address: str) -> str:
     with httpx.Client(headers=BROWSER, follow_redirects=True) as http:
         page = http.get(address)
         forms = {"Origin": str(page.url.join("/")).rstrip("/"), "Referer": str(page.url)}
-        for fields in ({"username": "demo@example.com", "password": "demo"}, {"2fa_code": "123456"}):
+        for fields in ({"username": "demo@example.com", "password": PASSWORD}, {"2fa_code": "123456"}):
             form = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)">', page.text))
             found = re.search(r'action="([^"]+)"', page.text)
             assert found is not None
@@ -138,7 +138,7 @@ def test_the_classic_login_without_a_terminal(stranger: World) -> None:
     assert first.returncode == 4
     assert "login --code" in first.stderr
     assert "login --resend" in first.stderr
-    assert '"demo"' not in (stranger.state / "pending.json").read_text()
+    assert PASSWORD not in (stranger.state / "pending.json").read_text()
     wrong = stranger.run("login", "--code", "999999")
     assert (wrong.returncode, "did not take this PIN" in wrong.stderr) == (4, True)
     assert stranger.run("login", "--code", "123 456").returncode == 0

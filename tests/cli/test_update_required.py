@@ -10,6 +10,7 @@ from blink_archive.cli import _run, cli
 from blink_archive.simulator import Fault
 
 from ..conftest import MakeWorld
+from ..world import PASSWORD
 
 SCHEDULE = 'name = "Nights"\n[[line]]\ndays = ["mon"]\ntime = "07:30"\naction = "arm"\n'
 
@@ -81,7 +82,7 @@ def test_an_app_that_is_too_old_is_one_clear_error(
     files = {"FILE": str(file), "NEW": str(tmp_path / "new.ts")}
     words = [files.get(argument, argument) for argument in arguments]
     for name, value in world.environment(
-        BLINK_ARCHIVE_EMAIL="demo@example.com", BLINK_ARCHIVE_PASSWORD="demo"
+        BLINK_ARCHIVE_EMAIL="demo@example.com", BLINK_ARCHIVE_PASSWORD=PASSWORD
     ).items():
         monkeypatch.setenv(name, value)
     for status in (426, 200):
