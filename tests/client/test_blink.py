@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
@@ -251,6 +252,26 @@ def test_an_answer_without_an_end_is_refused(tmp_path: Path) -> None:
     blink.say(HOME, httpx.Response(200, stream=Parts(*[b" " * 2**20] * 33)))
     with pytest.raises(errors.UnexpectedAnswer, match="32 MB"):
         asked(tmp_path, blink, lambda opened: opened.homescreen())
+
+
+@pytest.mark.parametrize("encoding", ["br", "zstd", "gzip, gzip", "compress", "x"])
+def test_an_answer_that_may_grow_without_end_is_refused(tmp_path: Path, encoding: str) -> None:
+    """A few kilobytes can be gigabytes in some encodings, and in two of one; only gzip and deflate are asked
+    for, and taken."""
+    blink = FakeBlink()
+    blink.say(CHANGED, httpx.Response(200, stream=Parts(b"bytes"), headers={"Content-Encoding": encoding}))
+    with pytest.raises(errors.UnexpectedAnswer, match="encoding that was not asked for"):
+        asked(tmp_path, blink, lambda opened: opened.media_changed(since=NOW, page=1))
+    assert blink.requests[0].headers["Accept-Encoding"] == "gzip, deflate"
+
+
+def test_an_encoded_answer_is_bounded_by_what_it_is(tmp_path: Path) -> None:
+    """Not by what is sent: 40 MB of zeros are 40 kB in gzip."""
+    blink = FakeBlink()
+    bomb = gzip.compress(b"[" + b"0," * (20 * 2**20) + b"0]")
+    blink.say(CHANGED, httpx.Response(200, stream=Parts(bomb), headers={"Content-Encoding": "gzip"}))
+    with pytest.raises(errors.UnexpectedAnswer, match="32 MB"):
+        asked(tmp_path, blink, lambda opened: opened.media_changed(since=NOW, page=1))
 
 
 def test_no_cookie_of_a_rest_host_is_kept(tmp_path: Path) -> None:

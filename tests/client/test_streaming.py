@@ -143,6 +143,15 @@ def test_a_clip_over_two_gigabytes_is_refused(tmp_path: Path, length: str) -> No
         fetched(tmp_path, blink)
 
 
+def test_a_clip_that_grows_over_the_bound_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no length was said, too."""
+    monkeypatch.setattr(streaming, "LARGEST_MEDIA", 5)
+    blink = FakeBlink()
+    blink.say(CLIP, httpx.Response(200, stream=Parts(b"abc", b"def", b"ghi"), headers=MP4))
+    with pytest.raises(errors.UnexpectedAnswer, match="2 GB"):
+        fetched(tmp_path, blink)
+
+
 def test_an_error_of_the_caller_passes_unchanged(tmp_path: Path) -> None:
     """A full disk is not a network error."""
     blink = FakeBlink()
