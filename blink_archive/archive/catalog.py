@@ -73,10 +73,11 @@ def catalog_errors(path: Path | str) -> Iterator[None]:
             case sqlite3.SQLITE_IOERR:
                 what = f"the disk failed ({error}). Check it"
             case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
+                # SQLite calls a read that fails damage, too: https://sqlite.org/rescode.html#ioerr_corruptfs
                 raise CatalogDamaged(
-                    f"The catalog {path} is damaged ({error}). The clips in the folder are not: put back a "
-                    "copy of the catalog, or run `blink-archive catalog rebuild`, which makes a new one from "
-                    "the folder."
+                    f"The catalog {path} is damaged, or its disk fails ({error}). The clips in the folder "
+                    "are not: check the disk, then put back a copy of the catalog, or run `blink-archive "
+                    "catalog rebuild`, which makes a new one from the folder."
                 ) from error
             case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
                 raise ArchiveError(

@@ -341,8 +341,8 @@ class _Run:
         self.exit_codes.add(error.exit_code)
 
     def _stop(self, error: BlinkArchiveError) -> None:
-        """Give the reason why the run ends; a later one replaces it only where its exit code counts more:
-        on a disk that has failed, SQLite may next call the catalog damaged."""
+        """Give the reason why the run ends; a later one, which may only follow from it, replaces it where its
+        exit code counts more."""
         before = exit_code(self.exit_codes)
         self.exit_codes.add(error.exit_code)
         if self.summary.stopped is None or exit_code(self.exit_codes) != before:

@@ -1,4 +1,4 @@
-"""The forgetful disk (disk.py) as a FUSE file system, in a process of its own, and how a test mounts it.
+"""The forgetful disk (volatile.py) as a FUSE file system, in a process of its own, and how a test mounts it.
 
 ``Mount`` starts this module as a program. It ends with its standard input, so that nothing stays mounted when
 the tests are killed; and a watchdog ends it when a test takes too long, so that nothing waits for it for ever.
