@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+import stat
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -91,10 +92,12 @@ def _check_day(catalog: Catalog, folder: Path, day: str) -> list[Finding]:
 
 def _check_clips(folder: Path, path: str, expected: str) -> Finding | None:
     file = folder / path
-    if not file.is_file():
-        return Finding("missing", path, "it tells of the day's clips without the catalog")
     try:
+        if not stat.S_ISREG(file.stat().st_mode):
+            return Finding("changed", path, "it is no plain file")
         found = file.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return Finding("missing", path, "it tells of the day's clips without the catalog")
     except OSError as error:
         return Finding("changed", path, f"it cannot be read: {error.strerror}")
     if found == expected.encode():

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from blink_archive.archive import findings
 from blink_archive.archive import verify as module
 from blink_archive.archive.catalog import Catalog
 from blink_archive.archive.verify import verify
@@ -108,8 +109,10 @@ def empty(rotten: Rotten, path: str) -> Found:
 
 
 def extend(rotten: Rotten, path: str) -> Found:
+    """More at its end; to a clips.json no mere white space, since that says what it said."""
+    more = [b"\0", b"more than there was"] + ([] if path.endswith("clips.json") else [b"\n"])
     with rotten.file(path).open("ab") as file:
-        file.write(rotten.chance.choice((b"\0", b"\n", b"more than there was")))
+        file.write(rotten.chance.choice(more))
     return {("changed", path)}
 
 
@@ -194,7 +197,19 @@ MEDIA: tuple[Damage, ...] = (
     flip, cut, empty, extend, zero, delete, swap, move, folder, full_folder, fifo, link, dangling_link, looped_link,
     stranger,
 )  # fmt: skip
-SUMS: tuple[Damage, ...] = (flip, cut, empty, extend, zero, delete, swap, folder, fifo, link, dangling_link)
+OF_DAYS: tuple[Damage, ...] = (
+    flip,
+    cut,
+    empty,
+    extend,
+    zero,
+    delete,
+    swap,
+    folder,
+    fifo,
+    link,
+    dangling_link,
+)
 
 
 @pytest.fixture(scope="module")
@@ -222,8 +237,7 @@ def damage_one(rotten: Rotten) -> Found:
 
 ALL: list[tuple[Damage, tuple[str, ...]]] = [
     *((damage, (".mp4", ".jpg")) for damage in MEDIA),
-    *((damage, ("SHA256SUMS",)) for damage in SUMS),
-    (delete, ("clips.json",)),
+    *((damage, ("SHA256SUMS", "clips.json")) for damage in OF_DAYS),
 ]
 """Which damage is done to which files."""
 
@@ -277,19 +291,6 @@ def test_an_untouched_archive_has_no_findings(rotten: Rotten, figure: Figure) ->
     figure("false findings", 0)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="verify looks whether clips.json is there, and not yet at what it says",
-)
-@pytest.mark.parametrize("damage", [flip, cut, empty, extend, zero, swap, folder, fifo, link])
-def test_a_damaged_clips_json_is_found(rotten: Rotten, damage: Damage) -> None:
-    """A clips.json that is torn, or says something else than the catalog would write, is changed."""
-    expected = damage(rotten, rotten.named("clips.json"))
-    assert rotten.verified() == expected
-
-
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="likewise")
 def test_a_clips_json_that_says_something_else_is_found(rotten: Rotten) -> None:
     """Sound JSON, but not what the catalog says."""
     path = rotten.named("clips.json")
@@ -323,9 +324,9 @@ def test_the_program_says_so(tmp_path: Path, figure: Figure) -> None:
 
 def test_a_verify_that_skips_thumbnails_is_caught(rotten: Rotten, monkeypatch: pytest.MonkeyPatch) -> None:
     """A verify that reads clips only."""
-    files = module._files
+    files = module.files
     monkeypatch.setattr(
-        module, "_files", lambda catalog: (file for file in files(catalog) if not file.path.endswith(".jpg"))
+        module, "files", lambda rows: (file for file in files(rows) if not file[0].endswith(".jpg"))
     )
     assert rotten.verified() == set()
     with pytest.raises(AssertionError):
@@ -334,7 +335,7 @@ def test_a_verify_that_skips_thumbnails_is_caught(rotten: Rotten, monkeypatch: p
 
 def test_a_verify_that_trusts_lengths_is_caught(rotten: Rotten, monkeypatch: pytest.MonkeyPatch) -> None:
     """A verify that takes a file of the right length for the right file."""
-    hash_file = module.hash_file
+    hash_file = findings.hash_file
     known: dict[tuple[Path, int], str] = {}
 
     def trusting(path: Path) -> str:
@@ -343,7 +344,7 @@ def test_a_verify_that_trusts_lengths_is_caught(rotten: Rotten, monkeypatch: pyt
             known[about] = hash_file(path)
         return known[about]
 
-    monkeypatch.setattr(module, "hash_file", trusting)
+    monkeypatch.setattr(findings, "hash_file", trusting)
     assert rotten.verified() == set()
     with pytest.raises(AssertionError):
         rounds(rotten, 3, damages=12)
