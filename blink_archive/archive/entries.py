@@ -6,6 +6,7 @@ import json
 import posixpath
 import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import PurePosixPath
@@ -302,6 +303,18 @@ def _events(given: object, flaws: list[str]) -> Iterable[Event]:
         match event:
             case {"at": str() as at, "kind": str() as kind} if _MOMENT.fullmatch(at) and _is_shallow(event):
                 detail = event.get("detail")
-                yield Event(at, storable(kind), json.dumps(detail) if detail else None)
+                if kind == "clash" and not _names_file(detail):
+                    flaws.append("a clash names no file")
+                    continue
+                yield Event(at, storable(kind), json_text(detail) if detail else None)
             case _:
                 flaws.append("an event has no time or kind")
+
+
+def _names_file(detail: object) -> bool:
+    """Whether it tells the path that other bytes hold, which `verify` reads."""
+    match detail:
+        case {"path": str() as path}:
+            with suppress(BadEntry):
+                return check_file(path, (*CLIP_SUFFIXES, ".jpg")) == path
+    return False

@@ -155,13 +155,14 @@ def _checked(url: str | None, *, option: str) -> str | None:
         return None
     try:
         parsed = httpx.URL(url)
-    except (httpx.InvalidURL, UnicodeEncodeError) as error:  # the latter: bytes that are no UTF-8
+        host = parsed.host
+    except (httpx.InvalidURL, UnicodeError) as error:  # the latter: no UTF-8, or ``xn--`` and no name
         raise UsageError(f"{option} {url[:80]!r} is no URL. Give one such as https://host:port.") from error
     if not _is_plain(parsed) or parsed.query or parsed.fragment:
         raise UsageError(
             f"{option} must be a plain base URL such as https://host:port, without user or query."
         )
-    if parsed.scheme != "https" and not (parsed.scheme == "http" and is_loopback(parsed.host)):
+    if parsed.scheme != "https" and not (parsed.scheme == "http" and is_loopback(host)):
         raise UsageError(
             f"{option} {url[:80]!r} is not encrypted: give an https address "
             "(http is for this machine alone, such as http://127.0.0.1:8080)."

@@ -13,7 +13,7 @@ from blink_archive.errors import UnsafeAddress, UsageError
     "url",
     ["http://blink.example", "http://192.168.1.5:80", "ftp://127.0.0.1", "127.0.0.1:80", "", "https://",
      "https://u:p@blink.example", "https://blink.example/?a=b", "http://localhost.example", "https://[", "http://0.0.0.0:80",
-     "https://blink.example/\udce9", "\udce9"],
+     "https://blink.example/\udce9", "\udce9", "http://xn--a", "https://xn--a"],
 )  # fmt: skip
 @pytest.mark.parametrize("option", ["api_url", "oauth_url"])
 def test_an_override_that_is_not_safe_is_wrong_usage(option: str, url: str) -> None:

@@ -9,6 +9,7 @@ import atexit
 import io
 import json
 import shutil
+import sqlite3
 import tempfile
 import time
 from collections import Counter
@@ -25,12 +26,17 @@ from blink_archive.archive import feed, names
 from blink_archive.archive.catalog import Catalog
 from blink_archive.archive.container import walk_jpeg, walk_mp4, walk_ts
 from blink_archive.archive.days import write_dirty_days
+from blink_archive.archive.durations import parse_duration
+from blink_archive.archive.entries import BadEntry, entry_of, parse_day
 from blink_archive.archive.filters import Filter, parse_moment
-from blink_archive.archive.layout import Layout, clip_path, local_time, zone
+from blink_archive.archive.folder import Archive, create_archive
+from blink_archive.archive.layout import Layout, check_relative, clip_path, local_time, zone
 from blink_archive.archive.queue import waiting
+from blink_archive.archive.rebuild import rebuild
 from blink_archive.archive.search import describe_clip, find_clip, list_clips
 from blink_archive.archive.store import Store
 from blink_archive.archive.usb import Surroundings, record_manifest
+from blink_archive.archive.verify import verify
 from blink_archive.cli import schedule_text
 from blink_archive.client.addresses import Addresses
 from blink_archive.client.redact import redacted
@@ -189,6 +195,53 @@ def record_page(body: bytes, filed: Layout | None = None) -> None:
     assert sum(len(day["clips"]) for day in days) == len(rows)
     for child in store.root.iterdir():
         shutil.rmtree(child)
+    rebuilt.cache_clear()
+
+
+def entries_of_a_day(data: bytes) -> None:
+    """A ``clips.json``, as a rebuild reads it: rows that the catalog takes, or a reason why there is none."""
+    catalog = scratch()
+    _clear(catalog)
+    columns = {
+        row["name"]: row["type"] for row in catalog.rows("SELECT name, type FROM pragma_table_info('clips')")
+    }
+    for given in parse_day(data, "2026-11-23").entries:
+        with suppress(BadEntry):
+            entry = entry_of(given, columns, now=NOW)
+            assert check_relative(entry.row["path"]) == entry.row["path"]
+            with suppress(sqlite3.IntegrityError):  # the same clip, or its path, twice
+                feed.insert_row(catalog, entry.row)
+    for row in list_clips(catalog, Filter()):
+        describe_clip(catalog, str(row[0]))
+
+
+@cache
+def rebuilt() -> Archive:
+    """An archive whose catalog is made anew, again and again."""
+    root = folder() / "archive"
+    return create_archive(root, root / "catalog.db", account_id=ACCOUNT, uuid="u-1", now=NOW)[0]
+
+
+def rebuild_of_a_day(data: bytes) -> None:
+    """A whole archive with that ``clips.json``: its catalog made anew, verified, and its days written."""
+    archive = rebuilt()
+    day = archive.root / "2026" / "11" / "23"
+    day.mkdir(parents=True, exist_ok=True)
+    (day / "clips.json").write_bytes(data)
+    rebuild(archive, agree=lambda _: None, now=lambda: NOW, tick=lambda _: None)
+    catalog = archive.open_catalog(write=True)
+    try:
+        list_clips(catalog, Filter())
+        verify(catalog, archive.root, running=lambda: False, progress=lambda _: None)
+        while write_dirty_days(catalog, archive.store):
+            pass
+        verify(catalog, archive.root, running=lambda: False, progress=lambda _: None)
+    finally:
+        catalog.close()
+        for old in archive.root.glob("catalog.db.*"):
+            old.unlink()
+        for year in archive.root.glob("[0-9]*"):
+            shutil.rmtree(year)
 
 
 def record_stick(body: bytes) -> None:
@@ -239,6 +292,12 @@ def date_of_a_server(text: str) -> None:
     assert until is None or NOW <= until <= NOW + timedelta(days=7)
     with suppress(values.Unreadable):
         assert 1970 <= values.moment(text).year <= 2100
+
+
+def span_of_time(text: str) -> None:
+    """A span of the command line, as --max-duration and others take it."""
+    with suppress(UsageError):
+        assert timedelta() < parse_duration(text) <= timedelta(days=36500)
 
 
 def zone_name(text: str) -> None:
@@ -347,7 +406,7 @@ def log_line(text: str) -> None:
 TEXTS: dict[str, Callable[[str], None]] = {
     check.__name__.replace("_", " "): check
     for check in (
-        date_of_a_person, date_of_a_server, zone_name, file_name, layout_template, search_text, live_view_address, region,
+        date_of_a_person, date_of_a_server, span_of_time, zone_name, file_name, layout_template, search_text, live_view_address, region,
         redirect, schedule, sign_in_page, log_line,
     )
 }  # fmt: skip
@@ -396,6 +455,8 @@ BYTES: dict[str, Callable[[bytes], None]] = {
     "page": record_page,
     "stick": record_stick,
     "home": record_home,
+    "entries of a day": entries_of_a_day,
+    "rebuild of a day": rebuild_of_a_day,
 }
 
 

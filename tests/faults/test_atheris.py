@@ -17,6 +17,7 @@ from tests.protocol.samples import SAMPLES
 from . import LONG
 from .conftest import Figure
 from .targets import BYTES, TEXTS
+from .test_fuzz import DAY
 
 SECONDS = 40  # for each target
 
@@ -29,6 +30,9 @@ SEEDS: dict[str, list[bytes]] = {
     "page": [json.dumps(SAMPLES["media_changed"]).encode()],
     "stick": [json.dumps(SAMPLES["local_storage_manifest"]).encode()],
     "home": [json.dumps(SAMPLES["homescreen"]).encode()],
+    "entries of a day": [json.dumps(DAY).encode()],
+    "rebuild of a day": [json.dumps(DAY).encode()],
+    "span of time": [b"90s", b"365d"],
     "date of a person": [b"2026-11-23 14:00", b"7d", b"Mon, 23 Nov 2026 7 pm"],
     "date of a server": [b"Mon, 23 Nov 2026 19:52:07 GMT", b"120", b"2026-11-23T19:52:07+00:00"],
     "zone name": [b"America/New_York"],
