@@ -39,7 +39,7 @@ def parse_client_options(value: object) -> Json:
     answer = as_object(value, what="this client's options").get("options")
     try:
         text = base64.b64decode(answer if isinstance(answer, str) else "", validate=True)
-        options = read_json(text or b"{}")
+        options = read_json(text or b"{}", constant=lambda _: None)
     except ValueError as error:  # binascii.Error, too
         raise UnexpectedAnswer("Blink answered with client options that cannot be read.") from error
     return as_object(options, what="this client's options")

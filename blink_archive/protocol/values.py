@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from math import isfinite
 from typing import Any, TypeGuard
 
 MAX_TEXT = 1024
@@ -23,12 +24,18 @@ class Unreadable(ValueError):
 
 
 def read_json(text: str | bytes, *, constant: Callable[[str], object] | None = None) -> Any:
-    """The JSON value in ``text``; ``constant`` is what NaN and Infinity become (floats, without it).
+    """The JSON value in ``text``; ``constant`` is what NaN and Infinity become, 1e400 included (floats, without
+    it).
 
     Raises ValueError for what is none, and for what is nested deeper than `MAX_DEPTH`.
     """
+
+    def finite(digits: str) -> object:
+        number = float(digits)
+        return number if constant is None or isfinite(number) else constant(digits)
+
     try:
-        value = json.loads(text, parse_constant=constant)
+        value = json.loads(text, parse_constant=constant, parse_float=finite)
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
     level = [value]

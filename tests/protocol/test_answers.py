@@ -135,5 +135,8 @@ def test_what_is_no_json_is_unexpected(body: bytes) -> None:
 
 def test_json_that_could_not_be_stored_is_made_storable() -> None:
     """NaN and lone surrogates are valid to Python, and to nothing else."""
-    value = decode(b'{"a": NaN, "b": "\\ud800x", "c": "\\ud83d\\ude00", "d": "\\\\ud800"}', what="x")
-    assert value == {"a": None, "b": "?x", "c": "\N{GRINNING FACE}", "d": "\\ud800"}
+    value = decode(
+        b'{"a": NaN, "e": [-1e400, 1e300], "b": "\\ud800x", "c": "\\ud83d\\ude00", "d": "\\\\ud800"}',
+        what="x",
+    )
+    assert value == {"a": None, "e": [None, 1e300], "b": "?x", "c": "\N{GRINNING FACE}", "d": "\\ud800"}
