@@ -24,8 +24,8 @@ class Unreadable(ValueError):
 
 
 def read_json(text: str | bytes, *, constant: Callable[[str], object] | None = None) -> Any:
-    """The JSON value in ``text``; ``constant`` is what NaN and Infinity become, 1e400 included (floats, without
-    it).
+    """The JSON value in ``text``; ``constant`` is what NaN and Infinity become, 1e400 included (floats,
+    without it).
 
     Raises ValueError for what is none, and for what is nested deeper than `MAX_DEPTH`.
     """
