@@ -30,7 +30,7 @@ from ..errors import (
     UsageError,
 )
 from ..model import from_utc_text, utc_text
-from .layout import CATALOG
+from .layout import CATALOG, with_suffix_number
 from .store import Part, Store, storage_errors
 
 FORMAT = 3
@@ -362,3 +362,12 @@ def _statements(script: str) -> Iterator[str]:
         if sqlite3.complete_statement(statement):
             yield statement
             statement = ""
+
+
+def free_path(catalog: Catalog, path: str) -> str:
+    """``path``, or the next one that no clip has."""
+    number, current = 1, path
+    while catalog.value("SELECT 1 FROM clips WHERE path = ? COLLATE NOCASE", (current,)):
+        number += 1
+        current = with_suffix_number(path, number)
+    return current

@@ -15,7 +15,7 @@ from typing import Any
 
 from ..model import Homescreen, Json, MediaItem, utc_text
 from . import layout
-from .catalog import Catalog, catalog_errors, storable
+from .catalog import Catalog, catalog_errors, free_path, storable
 
 PARTIAL_WAIT = timedelta(minutes=10)
 
@@ -287,15 +287,6 @@ def insert_row(catalog: Catalog, row: Mapping[str, Any]) -> int:
         cursor = catalog.db.execute(statement, list((dict(row) | {"path": free}).values()))
     mark_dirty(catalog, row["local_day"])
     return int(cursor.lastrowid or 0)
-
-
-def free_path(catalog: Catalog, path: str) -> str:
-    """``path``, or the next one that no clip has."""
-    number, current = 1, path
-    while catalog.value("SELECT 1 FROM clips WHERE path = ? COLLATE NOCASE", (current,)):
-        number += 1
-        current = layout.with_suffix_number(path, number)
-    return current
 
 
 def _metadata(item: MediaItem, *, now: datetime) -> dict[str, Any]:

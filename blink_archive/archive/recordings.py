@@ -15,10 +15,10 @@ from typing import Any
 
 from ..model import Camera, from_utc_text, utc_text
 from . import layout
-from .catalog import Catalog, storable
+from .catalog import Catalog, free_path, storable
 from .container import walk_ts
 from .days import write_dirty_days
-from .feed import IN_QUEUE, free_path, insert_row, mark_gone
+from .feed import IN_QUEUE, insert_row, mark_gone
 from .orphans import named_file
 from .queue import Outcome, QueuedClip, Saved, SavedClip, record_outcomes
 from .store import Part, Store, storage_errors

@@ -19,6 +19,7 @@ from .quantities import Rate, Size
 if TYPE_CHECKING:
     from ..archive.folder import Archive
     from ..sync.forecast import Forecast
+    from ..sync.prune import Wish
     from ..sync.run import Options, Summary
 
 _SHOWN = 10  # failures told one by one; all are in --json and in `query`
@@ -142,7 +143,7 @@ def sync_command(
     """
     from ..archive.layout import DEFAULT, Layout
     from ..sync.prune import Wish
-    from ..sync.run import Options, exit_code
+    from ..sync.run import Options
 
     options = Options(
         origins=frozenset({"cloud", "usb"} if origin == "all" else {origin}),
@@ -167,18 +168,26 @@ def sync_command(
         check_asking(given, yes=yes)
     archive = _archive(given, create=create)
     summary = run_sync(given, archive, options)
+    wish = Wish("cloud", options.wanted, timedelta(days=keep_days)) if delete_remote else None
+    raise click.exceptions.Exit(_conclude(given, archive, summary, wish, yes=yes))
+
+
+def _conclude(given: Globals, archive: Archive, summary: Summary, wish: Wish | None, *, yes: bool) -> int:
+    """Tell how the sync ended, and then delete at Blink what is wished; the exit code of both."""
+    from ..sync.run import exit_code
+
     if not given.json:
         _tell(given, summary)
     found, code = summary.as_json(), summary.exit_code
-    if delete_remote and code not in (0, 3):
+    if wish is not None and code not in (0, 3):
         given.say("Nothing is deleted at Blink, since the sync did not end well.")
-    elif delete_remote:
-        deletion = Deletion(given, Wish("cloud", options.wanted, timedelta(days=keep_days)))
+    elif wish is not None:
+        deletion = Deletion(given, wish)
         code = exit_code({code, deletion.run(archive, yes=yes)})
         found |= {"deletion": deletion.as_json()}
     if given.json:
         print_json(found)
-    raise click.exceptions.Exit(code)
+    return code
 
 
 def run_sync(given: Globals, archive: Archive, options: Options) -> Summary:
