@@ -37,6 +37,8 @@ _LOG = logger_of(__name__)
 BATCH = 32  # clips a transaction, at most
 BATCH_SECONDS = 1.0
 FAILURES_IN_A_ROW = 5
+CONCERNS_ALL = (NetworkError, ServerError, Throttled, UpdateRequired, Refused)
+"""What the next clip may meet, too."""
 
 
 @dataclass(slots=True)
@@ -165,14 +167,13 @@ class Fetch:
         """Stop for what the next clip would meet too: at once if Blink named a time, else at the fifth clip
         in a row. One clip alone that Blink refuses is that clip's trouble. What is under way may end: if it
         were cut off, five bad clips could keep a good one from ever arriving."""
-        match error:
-            case NetworkError() | ServerError() | Throttled() | UpdateRequired() | Refused():
-                self._failures_in_a_row += 1
-                too_long = asks_for_too_long(error, now=self._time.now())
-                if too_long or self._failures_in_a_row >= FAILURES_IN_A_ROW:
-                    self.result.stopped = error
-            case _:
-                self._failures_in_a_row = 0  # an answer, if not the one asked for
+        if not isinstance(error, CONCERNS_ALL):
+            self._failures_in_a_row = 0  # an answer, if not the one asked for
+            return
+        self._failures_in_a_row += 1
+        too_long = asks_for_too_long(error, now=self._time.now())
+        if too_long or self._failures_in_a_row >= FAILURES_IN_A_ROW:
+            self.result.stopped = error
 
     async def _finish_soon(
         self, outcome: Outcome, received: Received | None, picture: Part | None, parts: ExitStack

@@ -18,7 +18,7 @@ from ..archive.repairs import Arrived, Damage, Repairs
 from ..archive.store import Part
 from ..client.redact import logger_of
 from ..errors import BadMedia, BlinkArchiveError, BlinkError, Interrupted, NotFound, SignInError
-from .fetch import FAILURES_IN_A_ROW
+from .fetch import CONCERNS_ALL, FAILURES_IN_A_ROW
 from .ports import Aside, Blink, Media, Progress, Time
 from .receive import Receiver, asks_for_too_long
 from .run import exit_code
@@ -137,6 +137,7 @@ class _Repair:
         for clip_id in clips:
             damage = await self.aside(partial(self.repairs.examine, clip_id))
             if damage is None:
+                self.open = {path: each for path, each in self.open.items() if each.clip_id != clip_id}
                 continue
             if damage.origin == "usb" and damage.video and not _is_given_up(damage):
                 on_sticks.setdefault(damage.module, []).append(clip_id)
@@ -277,11 +278,10 @@ class _Repair:
         if damage.lost:
             self._warn(f"{damage.path}, which is lost here, could not be asked for again: {error}", error)
         self.result.exit_codes.add(error.exit_code)
-        self.failures_in_a_row += 1
-        if isinstance(error, BlinkError):
-            too_long = asks_for_too_long(error, now=self.time.now())
-            if too_long or self.failures_in_a_row >= FAILURES_IN_A_ROW:
-                raise error
+        self.failures_in_a_row = self.failures_in_a_row + 1 if isinstance(error, CONCERNS_ALL) else 0
+        too_long = asks_for_too_long(error, now=self.time.now())
+        if too_long or self.failures_in_a_row >= FAILURES_IN_A_ROW:
+            raise error
 
     def _warn(self, sentence: str, error: BlinkArchiveError) -> None:
         self.result.warnings.append(sentence)

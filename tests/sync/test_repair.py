@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import signal
+import stat
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from blink_archive.archive.store import Store
 from blink_archive.archive.verify import Dates, Report, verify
 from blink_archive.simulator import Fault
 from blink_archive.sync.ports import Time
@@ -54,6 +56,17 @@ async def _mend(world: World) -> tuple[Report, Repaired]:
             return report, done
         finally:
             catalog.close()
+
+
+async def later(world: World, report: Report) -> Repaired:
+    """A repair of what was found before."""
+    time = Time(now=world.clock.now, sleep=world.clock.sleep, random=lambda: 0.5)
+    catalog = world.archive.open_catalog(write=True)
+    try:
+        async with world.cloud() as cloud:
+            return await repair(world.archive, catalog, cloud, report.findings, time=time, progress=Silent())
+    finally:
+        catalog.close()
 
 
 def look(world: World) -> Report:
@@ -240,18 +253,7 @@ def test_a_file_that_is_well_by_now_is_left_alone(world: World) -> None:
     report = look(world)
     path.write_bytes(good)
 
-    async def later() -> Repaired:
-        catalog = world.archive.open_catalog(write=True)
-        try:
-            async with world.cloud() as cloud:
-                time = Time(now=world.clock.now, sleep=world.clock.sleep)
-                return await repair(
-                    world.archive, catalog, cloud, report.findings, time=time, progress=Silent()
-                )
-        finally:
-            catalog.close()
-
-    done = asyncio.run(later())
+    done = asyncio.run(later(world, report))
     assert (done.repaired, done.lost, done.unrepaired, done.exit_codes) == ([], [], [], set())
     assert len(clips_fetched(world)) == before
 
@@ -261,9 +263,13 @@ def test_a_pruned_clip_is_not_fetched_again(world: World) -> None:
     one, *_ = archived(world)
     (world.root / one["path"]).unlink()
     (world.root / one["thumbnail_path"]).unlink()
+    found_before = look(world)
     remove(world, one, "pruned")
     report, done = both(world)
     assert (report.findings, done.repaired, done.lost) == ((), [], [])
+    assert len(found_before.findings) == 2
+    done = asyncio.run(later(world, found_before))
+    assert (done.repaired, done.lost, done.unrepaired, done.exit_codes) == ([], [], [], set())
     assert not (world.root / one["path"]).exists()
 
 
@@ -543,6 +549,28 @@ def test_trouble_with_all_ends_the_repair(make_world: MakeWorld) -> None:
     assert done.exit_codes == {5, 7}
 
 
+def test_five_failures_that_are_not_in_a_row_end_nothing(make_world: MakeWorld) -> None:
+    """Every second clip fails: each of the others is repaired. Nor do bytes that are no clip end it, however
+    often they come: Blink is there."""
+    world = make_world(clips=14, hostile=False)
+    world.sync()
+    rows = archived(world)
+    for row in rows:
+        (world.root / row["path"]).unlink()
+    failing = "|".join(row["origin_key"] for row in rows[::2])
+    world.blink.faults.add(Fault(endpoint="clip", kind="status", status=503, match=f"({failing})"))
+    done = mend(world)
+    assert len(done.unrepaired) == len(rows[::2]) > 5
+    assert len(done.repaired) == len(rows[1::2])
+    world.blink.faults.clear()
+    for row in rows[1::2]:
+        (world.root / row["path"]).unlink()
+    world.blink.faults.add(Fault(endpoint="clip", kind="corrupt", damage="moov"))
+    done = mend(world)
+    assert (len(done.unrepaired), done.stopped) == (len(rows), None)
+    assert "not tried" not in {fate.detail for fate in done.unrepaired}
+
+
 def test_told_to_come_back_in_an_hour_the_repair_ends(world: World) -> None:
     """Nothing more is asked."""
     one, two, *_ = archived(world)
@@ -660,7 +688,40 @@ def test_a_stick_that_fails_to_upload_loses_nothing(sticks: World) -> None:
     assert names(mend(sticks).repaired) == [row["path"]]
 
 
+def test_a_stick_that_lists_and_does_not_give_loses_nothing(sticks: World) -> None:
+    """Its 404 for a clip that it just listed is no proof: a finding."""
+    row = on_stick(sticks)
+    (sticks.root / row["path"]).unlink()
+    sticks.blink.faults.add(Fault(endpoint="local_storage_clip", kind="status", status=404))
+    done = mend(sticks)
+    assert (names(done.unrepaired), done.lost) == ([row["path"]], [])
+    sticks.blink.faults.clear()
+    assert names(mend(sticks).repaired) == [row["path"]]
+
+
 # killed
+
+
+def test_each_step_is_durable_before_the_next(tmp_path: Path) -> None:
+    """The old name is gone from the disk's folder before the good file gets it, and that is on the disk when
+    the repair says so."""
+    seen: list[tuple[bool, bytes | None]] = []
+    path, aside = tmp_path / "2026" / "a.mp4", tmp_path / "2026" / "a.mp4.damaged"
+
+    def fsync(fd: int) -> None:
+        if stat.S_ISDIR(os.fstat(fd).st_mode) and os.fstat(fd).st_ino == path.parent.stat().st_ino:
+            seen.append((aside.exists(), path.read_bytes() if path.exists() else None))
+
+    path.parent.mkdir()
+    path.write_bytes(b"torn")
+    store = Store(tmp_path, fsync=fsync)
+    store.empty_incoming()
+    part = store.open_part()
+    part.write(b"good")
+    store.make_durable(part)
+    assert store.put_back(part, "2026/a.mp4") == "2026/a.mp4.damaged"
+    assert seen == [(True, None), (True, b"good")]
+
 
 KILLED = """
 import os, pathlib, signal, sys
