@@ -3,31 +3,31 @@
 from __future__ import annotations
 
 import json
-import posixpath
 import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import PurePosixPath
+from pathlib import Path
 from typing import Any
 
-from ..errors import ArchiveError
 from ..model import from_utc_text, utc_text
 from . import layout
 from .catalog import storable
 from .days import LEFT_OUT
 from .feed import json_text
+from .matching import imported_from
 
 ORIGINS = ("cloud", "usb", "import", "liveview")
 CLIP_SUFFIXES = (".mp4", ".ts")
 SHA256 = re.compile(r"[0-9a-f]{64}")
 
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
+# Relative, with "/", and without a drive, ".." or anything else that begins with a dot.
+_PATH = re.compile(r"(?![A-Za-z]:)[^./\\\0][^/\\\0]*(?:/[^./\\\0][^/\\\0]*)*")
 _MOST = 2**63  # SQLite's integers end there
 _DEEPEST = 100  # levels of JSON; Blink's have five
-_PAIRS = (("sha256", "archived_at"), ("thumbnail_sha256", "thumbnail_path"))
-_THUMBNAIL = ("thumbnail_path", "thumbnail_bytes", "thumbnail_sha256", "thumbnail_archived_at")
+_THUMBNAIL = {"thumbnail_path", "thumbnail_bytes", "thumbnail_sha256", "thumbnail_archived_at"}
 
 
 class BadEntry(ValueError):
@@ -36,11 +36,10 @@ class BadEntry(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class DayFile:
-    """What could be read of a ``clips.json``: its entries, whatever they are, and its format, None where it
-    does not say. ``damage`` says why that is not all of it."""
+    """What could be read of a ``clips.json``: its entries, whatever they are. ``damage`` says why that is not
+    all of it."""
 
     entries: tuple[object, ...]
-    format: int | None
     damage: str | None = None
 
 
@@ -77,15 +76,14 @@ def parse_day(data: bytes, day: str) -> DayFile:
     except (ValueError, RecursionError) as error:
         entries, lost = _salvage(data)
         why = "its nesting has no end" if isinstance(error, RecursionError) else str(error)
-        return DayFile(entries, None, f"{why}; {len(entries)} of its lines are whole, {lost} are not")
+        return DayFile(entries, f"{why}; {len(entries)} of its lines are whole, {lost} are not")
     match found:
         case {"clips": list() as clips, "day": str() as told}:
             if told != day:
-                return DayFile((), None, f"it says that it is of the day {told!r}")
-            form = found.get("format")
-            return DayFile(tuple(clips), form if isinstance(form, int) else None)
+                return DayFile((), f"it says that it is of the day {told!r}")
+            return DayFile(tuple(clips))
         case _:
-            return DayFile((), None, "it is no list of clips")
+            return DayFile((), "it is no list of clips")
 
 
 def entry_of(given: object, columns: Mapping[str, str], *, now: datetime) -> Entry:
@@ -107,12 +105,7 @@ def entry_of(given: object, columns: Mapping[str, str], *, now: datetime) -> Ent
         except ValueError as error:
             flaws.append(f"{name} {error}")
     _check_identity(row)
-    item = given.get("item")
-    if isinstance(item, dict) and _is_shallow(item):
-        row["raw"] = json_text(item)
-    else:
-        row["raw"] = "{}"
-        flaws.append("item is missing, or no listing of a clip")
+    row["raw"] = _raw(given.get("item"), row, flaws)
     _settle_times(row, flaws)
     _settle_defaults(row, flaws, now=now)
     _settle_pairs(row, flaws, now=now)
@@ -126,13 +119,8 @@ def entry_of(given: object, columns: Mapping[str, str], *, now: datetime) -> Ent
 def check_file(path: str, suffixes: Iterable[str]) -> str:
     """``path``, if a clip or thumbnail can lie there; `BadEntry` where it would leave the archive, or is a
     file of another kind, like the catalog itself."""
-    try:
-        layout.check_relative(path)
-    except ArchiveError:
-        raise BadEntry(f"the path {path!r} would leave the archive") from None
-    parts = PurePosixPath(path).parts
-    if posixpath.normpath(path) != path or any(part.startswith(".") for part in parts):
-        raise BadEntry(f"no file of an archive has the path {path!r}")
+    if not _PATH.fullmatch(path):
+        raise BadEntry(f"the path {path!r} leaves the archive, or is none that it gives")
     if not path.endswith(tuple(suffixes)):
         raise BadEntry(f"{path!r} is not the name of a clip or thumbnail")
     return path
@@ -176,8 +164,10 @@ def _fit(name: str, kind: str, value: object) -> str | int | float:
                 _check_json(value)
             return storable(value)
         case "INTEGER", int() if -_MOST <= value < _MOST:
+            if value < 0 and name in ("bytes", "thumbnail_bytes", "attempts"):
+                raise ValueError("is less than nothing")
             return int(value)
-        case "REAL", int() | float() if abs(value) < _MOST:  # NaN is not
+        case "REAL", int() | float() if 0 <= value < _MOST:  # NaN is not
             return float(value)
         case _:
             raise ValueError(f"is of the wrong kind ({type(value).__name__})")
@@ -199,6 +189,19 @@ def _check_json(text: str) -> None:
         json.loads(text)
     except (ValueError, RecursionError):
         raise ValueError("is no JSON") from None
+
+
+def _raw(item: object, row: Mapping[str, Any], flaws: list[str]) -> str:
+    """The listing: ``{}`` where there is none, which the next one of Blink replaces."""
+    match row["origin"], item:
+        case "import", _ if not (isinstance(item, dict) and isinstance(item.get("file"), str)):
+            flaws.append("item does not say where it came from")
+            return imported_from(Path(row["path"]))
+        case _, dict() if _is_shallow(item):
+            return json_text(item)
+        case _:
+            flaws.append("item is missing, or no listing of a clip")
+            return "{}"
 
 
 def _is_shallow(value: object) -> bool:
@@ -277,22 +280,31 @@ def _settle_pairs(row: dict[str, Any], flaws: list[str], *, now: datetime) -> No
     except BadEntry as error:
         flaws.append(str(error))
         del row["thumbnail_path"]
-    for one, other in _PAIRS:
-        if (one in row) != (other in row):
-            flaws.append(f"{one} and {other} are not both there")
+    if ("sha256" in row) != ("archived_at" in row):
+        flaws.append("sha256 and archived_at are not both there")
+    if "sha256" in row and "bytes" not in row:
+        flaws.append("bytes is missing")
     if "sha256" in row:
         row.setdefault("archived_at", utc_text(now))
     else:
         row.pop("archived_at", None)
-    if not {"thumbnail_sha256", "thumbnail_path"} <= row.keys():
-        for name in _THUMBNAIL:
-            row.pop(name, None)
-    if "local_removed_at" in row:
+    if 0 < len(known := _THUMBNAIL & row.keys()) < len(_THUMBNAIL):
+        flaws.append("of the thumbnail, only some facts are there")
+        for name in known:
+            del row[name]
+    if "gone_at" in row and "gone_reason" not in row:
+        row["gone_reason"] = "nobody knows why"
+        flaws.append("gone_reason is missing")
+    elif "gone_at" not in row and row.pop("gone_reason", None):
+        flaws.append("gone_at is missing")
+    if "local_removed_at" in row and "sha256" in row:
         if row.get("local_removed_reason") not in ("pruned", "lost"):
-            row["local_removed_reason"] = "pruned"  # else it would be fetched again, against a wish
+            row["local_removed_reason"] = "lost"  # nothing is removed on the word of a file that is not right
             flaws.append("local_removed_reason is missing")
-    elif row.pop("local_removed_reason", None):
-        flaws.append("local_removed_at is missing")
+    elif {"local_removed_at", "local_removed_reason"} & row.keys():
+        row.pop("local_removed_at", None)
+        row.pop("local_removed_reason", None)
+        flaws.append("local_removed_at or sha256 is missing")
 
 
 def _events(given: object, flaws: list[str]) -> Iterable[Event]:
@@ -301,14 +313,26 @@ def _events(given: object, flaws: list[str]) -> Iterable[Event]:
         return
     for event in given:
         match event:
-            case {"at": str() as at, "kind": str() as kind} if _MOMENT.fullmatch(at) and _is_shallow(event):
+            case {"at": str() as at, "kind": str() as kind} if _is_moment(at) and _is_shallow(event):
                 detail = event.get("detail")
                 if kind == "clash" and not _names_file(detail):
                     flaws.append("a clash names no file")
                     continue
-                yield Event(at, storable(kind), json_text(detail) if detail else None)
+                yield Event(at, storable(kind), _detail(detail) if detail else None)
             case _:
                 flaws.append("an event has no time or kind")
+
+
+def _is_moment(text: str) -> bool:
+    with suppress(ValueError):
+        _check_moment(text)
+        return True
+    return False
+
+
+def _detail(detail: Any) -> str:
+    """As `Catalog.add_event` writes it; NaN and Infinity, which Python knows alone, as text."""
+    return json.dumps(json.loads(json_text(detail)))
 
 
 def _names_file(detail: object) -> bool:

@@ -1,7 +1,8 @@
 """What Blink said, into the catalog: the homescreen, the pages of the feed, tombstones, losses.
 
 Only metadata is written here. A clip that has its hash is touched by nothing that Blink lists
-later, but for `updated_at`, `watched_now` and the tombstone.
+later, but for `updated_at`, `watched_now` and the tombstone; and all of a clip of which a rebuild had
+nothing but the file.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from ..model import Homescreen, Json, MediaItem, utc_text
+from ..model import Homescreen, Json, MediaItem, from_utc_text, utc_text
 from . import layout
 from .catalog import Catalog, catalog_errors, free_path, storable
 
@@ -150,6 +151,8 @@ def record_page(
                     problems.append((item.key, row["problem"]))
             elif item.deleted:
                 _bury(catalog, row, item, now=now)
+            elif row["bare"]:
+                _complete(catalog, row, item, zones=zones, now=now)
             elif row["sha256"]:
                 _touch(catalog, row, item, now=now)
             else:
@@ -228,7 +231,8 @@ def _known(catalog: Catalog, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
     rows = catalog.rows(
         """
         SELECT id, origin_key, sha256, updated_at, watched_now, local_day, partial, media, problem, gone_at,
-               remote_deleted_at, delete_confirmed_at, excluded_at, coalesce(listed, 0) AS listed
+               remote_deleted_at, delete_confirmed_at, excluded_at, raw = '{}' AS bare,
+               coalesce(listed, 0) AS listed
         FROM clips LEFT JOIN counted ON clip_id = id
         WHERE origin = 'cloud' AND origin_key IN (SELECT value FROM json_each(?))
         """,
@@ -240,21 +244,11 @@ def _known(catalog: Catalog, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
 def _insert(
     catalog: Catalog, item: MediaItem, *, zones: Mapping[int, str], now: datetime, filed: layout.Layout
 ) -> dict[str, Any]:
-    created_at = item.created_at or item.updated_at or now
-    local, zone = layout.local_time(created_at, item.time_zone, zones.get(item.network_id or 0))
-    problems = list(item.problems)
-    if item.time_zone and layout.zone(item.time_zone) is None:
-        problems.append(f"unknown time zone {item.time_zone!r}, filed by {zone}")
-    updated = utc_text(item.updated_at) if item.updated_at else None
+    told = _told(item, zones=zones, now=now)
+    local, _ = layout.local_time(from_utc_text(told["created_at"]), told["time_zone"])
     row = {
         "origin": "cloud",
         "origin_key": item.key,
-        "created_at": utc_text(created_at),
-        "time_zone": zone,
-        "created_local": local.isoformat(timespec="seconds"),
-        "local_day": f"{local:%Y-%m-%d}",
-        "watched": item.watched,
-        "problem": _text("; ".join(problems)) or None,
         "first_seen_at": utc_text(now),
         "path": layout.clip_path(
             local,
@@ -264,14 +258,32 @@ def _insert(
             key=item.key,
             filed=filed,
         ),
-        "remote_deleted_at": (updated or utc_text(now)) if item.deleted else None,
+        "remote_deleted_at": (told["updated_at"] or utc_text(now)) if item.deleted else None,
         "delete_confirmed_at": None,
         "sha256": None,
         "gone_at": None,
         "excluded_at": None,
+        **told,
+    }
+    return {"id": insert_row(catalog, row), "bare": 0, "listed": 0, **row}
+
+
+def _told(item: MediaItem, *, zones: Mapping[int, str], now: datetime) -> dict[str, Any]:
+    """The columns that the first listing of a clip decides."""
+    created_at = item.created_at or item.updated_at or now
+    local, zone = layout.local_time(created_at, item.time_zone, zones.get(item.network_id or 0))
+    problems = list(item.problems)
+    if item.time_zone and layout.zone(item.time_zone) is None:
+        problems.append(f"unknown time zone {item.time_zone!r}, filed by {zone}")
+    return {
+        "created_at": utc_text(created_at),
+        "time_zone": zone,
+        "created_local": local.isoformat(timespec="seconds"),
+        "local_day": f"{local:%Y-%m-%d}",
+        "watched": item.watched,
+        "problem": _text("; ".join(problems)) or None,
         **_metadata(item, now=now),
     }
-    return {"id": insert_row(catalog, row), "listed": 0, **row}
 
 
 def insert_row(catalog: Catalog, row: Mapping[str, Any]) -> int:
@@ -323,6 +335,24 @@ def _renew(catalog: Catalog, row: dict[str, Any], item: MediaItem, *, now: datet
         renewed["problem"] = None
     update_row(catalog, row, renewed)
     row.update(renewed)  # a page that shifted can hold it twice
+
+
+def _complete(
+    catalog: Catalog, row: dict[str, Any], item: MediaItem, *, zones: Mapping[int, str], now: datetime
+) -> None:
+    """Blink lists a clip of which a rebuild had nothing but the file: take all that it says, as of a new one.
+    The file stays where it is."""
+    told = _told(item, zones=zones, now=now) | {
+        "gone_at": None,
+        "gone_reason": None,
+        "remote_deleted_at": None,
+        "delete_confirmed_at": None,
+    }
+    if row["sha256"]:
+        told |= {"partial": 0, "next_try_at": None}
+    mark_dirty(catalog, row["local_day"])  # it may have been another one by the name
+    update_row(catalog, row | told, told)
+    row.update(told, bare=0)
 
 
 def _touch(catalog: Catalog, row: dict[str, Any], item: MediaItem, *, now: datetime) -> None:

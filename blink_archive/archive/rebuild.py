@@ -6,6 +6,7 @@ too. Nothing else of the folder is changed.
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 import stat
@@ -14,13 +15,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 from ..errors import ArchiveError, CatalogDamaged, OlderFormat
 from . import layout
-from .catalog import FORMAT, Catalog, make_durable, sync_folder
-from .days import LEFT_OUT, sums_text
-from .entries import BadEntry, DayFile, Entry, entry_of, parse_day
+from .catalog import Catalog, make_durable, sync_folder
+from .days import LEFT_OUT, day_files
+from .entries import CLIP_SUFFIXES, BadEntry, DayFile, Entry, entry_of, parse_day
 from .feed import mark_dirty
 from .folder import Archive
 from .store import storage_errors
@@ -52,7 +52,7 @@ class Report:
     replaced: str | None = None
 
 
-def day_files(root: Path) -> Iterator[tuple[str, Path]]:
+def days_of(root: Path) -> Iterator[tuple[str, Path]]:
     """The days that the dated tree has folders of, in order: (2026-11-23, its ``clips.json``, or where that
     would be)."""
     for folder in sorted(root.glob("[0-9][0-9][0-9][0-9]/[0-9][0-9]/[0-9][0-9]")):
@@ -158,6 +158,8 @@ def _put_in_place(new: Path, path: Path, *, now: datetime) -> Path | None:
         aside = _free_name(path, now)
         found = [each for suffix in ("", *_JOURNALS) if (each := Path(f"{path}{suffix}")).exists()]
         for each in found:
+            if each != path and not each.stat().st_size:
+                continue  # as SQLite leaves it
             each.rename(f"{aside}{each.name.removeprefix(path.name)}")
         sync_folder(path)
         new.rename(path)
@@ -207,7 +209,7 @@ class _Rebuild:
                 self._catalog.db.execute(f"PRAGMA {pragma}").fetchall()
             self._prepare()
             run = self._catalog.begin_run("catalog rebuild", now=self._began)
-            for day, file in day_files(self._root):
+            for day, file in days_of(self._root):
                 with self._catalog.transaction():
                     self._take_day(day, file)
             self._take_strays(run)
@@ -226,48 +228,36 @@ class _Rebuild:
         self._blank = dict.fromkeys(names)
 
     def _take_day(self, day: str, file: Path) -> None:
-        folder = layout.day_folder(day)
-        found = self._read(day, file)
-        rows: list[dict[str, Any]] = []
-        dirty = found.damage is not None or (bool(found.entries) and found.format != FORMAT)
-        for given in found.entries:
+        where = f"{layout.day_folder(day)}/{layout.CLIPS_JSON}"
+        for given in self._read(day, file).entries:
             try:
                 entry = entry_of(given, self._columns, now=self._began)
                 self._take(entry)
             except BadEntry as error:
-                self._report.skipped.append(f"{folder}/{layout.CLIPS_JSON}: {error}")
-                dirty = True
+                self._report.skipped.append(f"{where}: {error}")
                 continue
             self._report.ignored.update(entry.ignored)
             if entry.flaws:
-                self._report.mended.append(
-                    f"{folder}/{layout.CLIPS_JSON}: {entry.name}: {'; '.join(entry.flaws)}"
-                )
-            if entry.flaws or entry.row["local_day"] != day:
-                dirty = True
+                self._report.mended.append(f"{where}: {entry.name}: {'; '.join(entry.flaws)}")
+            if entry.row["local_day"] != day:
                 mark_dirty(self._catalog, entry.row["local_day"])
-            if entry.row["local_day"] == day:
-                rows.append(self._blank | entry.row)
-        if not self._is_summed(folder, sorted(rows, key=lambda row: row["created_at"])):
-            self._unlike.append(folder)
-            dirty = True
-        if dirty:
-            mark_dirty(self._catalog, day)
+        for path, text in day_files(self._catalog, day).items():
+            if not self._says(path, text) and not (path == where and _is_nobodys(file)):
+                mark_dirty(self._catalog, day)
+                if path.endswith(layout.SHA256SUMS):
+                    self._unlike.append(layout.day_folder(day))
 
     def _read(self, day: str, file: Path) -> DayFile:
         """What the day's ``clips.json`` holds; a day without one can still have clips."""
         where = f"{layout.day_folder(day)}/{layout.CLIPS_JSON}"
         try:
-            if not stat.S_ISREG(file.lstat().st_mode):
-                found = DayFile((), None, "it is no plain file")
-            else:
-                data = file.read_bytes()
-                self._tick(len(data))
-                found = parse_day(data, day)
+            data = _read_plain(file)
+            self._tick(len(data))
+            found = parse_day(data, day)
         except FileNotFoundError:
-            found = DayFile((), None, "it is missing")
+            found = DayFile((), None if _is_nobodys(file) else "it is missing")
         except OSError as error:
-            found = DayFile((), None, f"it cannot be read: {error.strerror}")
+            found = DayFile((), f"it cannot be read: {error.strerror}")
         if found.damage:
             self._report.damaged.append(f"{where}: {found.damage}")
         return found
@@ -275,6 +265,9 @@ class _Rebuild:
     def _take(self, entry: Entry) -> None:
         """The row and its events. Raises `BadEntry` where a clip of another entry is in the way."""
         connection = self._catalog.db.conn
+        file = self._root / entry.row["path"]
+        if "sha256" in entry.row and "bytes" not in entry.row and file.is_file():
+            entry.row["bytes"] = file.stat().st_size
         try:
             clip_id = connection.execute(self._insert, self._blank | entry.row).lastrowid
         except sqlite3.IntegrityError as error:
@@ -283,20 +276,20 @@ class _Rebuild:
             "INSERT INTO events (at, kind, clip_id, detail) VALUES (?, ?, ?, ?)",
             [(event.at, event.kind, clip_id, event.detail) for event in entry.events],
         )
-        if entry.row.get("sha256") and "local_removed_at" not in entry.row:
+        if "sha256" in entry.row and "local_removed_at" not in entry.row:
             for name in ("path", "thumbnail_path"):
                 if name in entry.row and not (self._root / entry.row[name]).is_file():
                     self._report.missing.append(entry.row[name])
 
-    def _is_summed(self, folder: str, rows: list[dict[str, Any]]) -> bool:
-        """Whether the ``SHA256SUMS`` of a day is that of its rows."""
+    def _says(self, path: str, text: str) -> bool:
+        """Whether a file of a day holds this, so that nothing changes if it is written anew; empty: whether
+        there is none."""
         try:
-            found = (self._root / folder / layout.SHA256SUMS).read_bytes()
+            return _read_plain(self._root / path) == text.encode()
         except FileNotFoundError:
-            found = b""
+            return not text
         except OSError:
             return False
-        return found == sums_text(rows, folder).encode()
 
     def _take_strays(self, run: int) -> None:
         strays = Strays(self._catalog, self._root, run=run, now=self._began)
@@ -338,6 +331,19 @@ class _Rebuild:
         with catalog.transaction():
             catalog.add_event("rebuilt", at=self._began, run=run, detail=report.counts)
         catalog.end_run(run, exit_code=0, summary=report.counts, now=self._now())
+
+
+def _read_plain(file: Path) -> bytes:
+    """The bytes of a plain file; OSError for a link, which may lead anywhere, or a FIFO, which has no end."""
+    if not stat.S_ISREG(file.lstat().st_mode):
+        raise OSError(errno.EINVAL, "it is no plain file", str(file))
+    return file.read_bytes()
+
+
+def _is_nobodys(file: Path) -> bool:
+    """Whether a folder that looks like a day's has no ``clips.json``, and nothing that one could tell of."""
+    ours = (layout.CLIPS_JSON, layout.SHA256SUMS)
+    return not any(each.name in ours or each.suffix in CLIP_SUFFIXES for each in file.parent.iterdir())
 
 
 def _obstacle(error: sqlite3.IntegrityError) -> str:

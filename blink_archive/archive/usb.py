@@ -6,6 +6,7 @@ A clip on a stick has no id that lasts: it is known by module, camera, time and 
 from __future__ import annotations
 
 import hashlib
+import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from .feed import (
     count_listed,
     insert_row,
     json_text,
+    mark_dirty,
     mark_gone,
     record_departure,
     update_row,
@@ -75,9 +77,10 @@ def record_manifest(
     A clip that waits here and is in a manifest no more is gone; but an empty or partly unreadable
     manifest proves nothing, and one that is listed again returns to the queue.
     """
+    listed = _keyed(manifest)
+    _complete(catalog, manifest, listed, around)
     known = {row["origin_key"]: row for row in _rows(catalog, manifest.module_id)}
     before = max((row["listed_at"] for row in known.values()), default="")
-    listed = _keyed(manifest)
     with catalog.transaction():
         for key, clip in listed.items():
             if key not in known:
@@ -164,6 +167,26 @@ def _keyed(manifest: Manifest) -> dict[str, StoredClip]:
     return keyed
 
 
+def _complete(
+    catalog: Catalog,
+    manifest: Manifest,
+    listed: Mapping[str, StoredClip],
+    around: Surroundings,
+) -> None:
+    """A clip of which a rebuild had nothing but the file belongs to the module that lists its key: take all
+    that the manifest says of it. The file stays where it is."""
+    bare = catalog.rows(
+        "SELECT id, origin_key, local_day FROM clips WHERE origin = 'usb' AND sync_module_id IS NULL "
+        "AND origin_key IN (SELECT value FROM json_each(?))",
+        (json.dumps(list(listed)),),
+    )
+    with catalog.transaction():
+        for row in bare:
+            told = _told(manifest, listed[row["origin_key"]], around)
+            mark_dirty(catalog, row["local_day"])  # it may have been another one by the name
+            update_row(catalog, row | told, told)
+
+
 def _insert(
     catalog: Catalog,
     manifest: Manifest,
@@ -174,12 +197,33 @@ def _insert(
     now: datetime,
     filed: layout.Layout,
 ) -> int:
+    told = _told(manifest, clip, around)
+    local, _ = layout.local_time(clip.created_at, told["time_zone"])
     camera = around.cameras.get(clip.camera_name)
-    name = camera.name if camera else clip.camera_name
-    local, zone = layout.local_time(clip.created_at, around.time_zone)
     row = {
         "origin": "usb",
         "origin_key": key,
+        **told,
+        "first_seen_at": utc_text(now),
+        "listed_at": utc_text(now),
+        "path": layout.clip_path(
+            local,
+            camera=camera.name if camera else clip.camera_name,
+            network=around.network_name,
+            source=SOURCE,
+            key=key,
+            filed=filed,
+        ),
+    }
+    return insert_row(catalog, row)
+
+
+def _told(manifest: Manifest, clip: StoredClip, around: Surroundings) -> dict[str, Any]:
+    """The columns that the first manifest with a clip decides."""
+    camera = around.cameras.get(clip.camera_name)
+    name = camera.name if camera else clip.camera_name
+    local, zone = layout.local_time(clip.created_at, around.time_zone)
+    return {
         "sync_module_id": manifest.module_id,
         "created_at": utc_text(clip.created_at),
         "time_zone": zone,
@@ -196,13 +240,7 @@ def _insert(
         "media": clip.path,
         "problem": clip.problem,
         "raw": json_text(clip.raw),
-        "first_seen_at": utc_text(now),
-        "listed_at": utc_text(now),
-        "path": layout.clip_path(
-            local, camera=name, network=around.network_name, source=SOURCE, key=key, filed=filed
-        ),
     }
-    return insert_row(catalog, row)
 
 
 def _cover(catalog: Catalog, module_id: int) -> None:
