@@ -143,7 +143,9 @@ def check_run(cloud: MemoryCloud, before: Seen, after: Seen, summary: Summary) -
     assert account["listed"] == len(walk.keys)
     archived = {key for key, row in after.rows.items() if row["sha256"]}
     newly = archived - {key for key, row in before.rows.items() if row["sha256"]}
-    assert account["archived_now"] == summary.fetched == len(newly)
+    assert account["archived_now"] == summary.fetched == len(newly), (
+        "not all that was fetched is newly archived"
+    )
     gone = {key for key, row in after.rows.items() if row["gone_at"]}
     lost = gone - {key for key, row in before.rows.items() if row["gone_at"]}
     assert account["newly_gone"] == len(lost)
