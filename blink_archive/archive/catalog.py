@@ -51,6 +51,11 @@ def storable(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode()
 
 
+def storable_or_null(text: str | None) -> str | None:
+    """The same, of a text that may be missing."""
+    return None if text is None else storable(text)
+
+
 @dataclass(frozen=True, slots=True)
 class Watermark:
     """Where the next walk begins (``since``, Blink's clock, UTC), and when the last full one ended."""

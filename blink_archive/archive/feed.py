@@ -1,4 +1,4 @@
-"""What Blink said, into the catalog: the homescreen, the pages of the feed, tombstones, losses.
+"""What Blink said of clips, into the catalog: the pages of the feed, tombstones, losses.
 
 Only metadata is written here. A clip that has its hash is touched by nothing that Blink lists
 later, but for `updated_at`, `watched_now` and the tombstone; and all of a clip of which a rebuild had
@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from ..model import Homescreen, Json, MediaItem, from_utc_text, utc_text
+from ..model import Json, MediaItem, from_utc_text, utc_text
 from . import layout
-from .catalog import Catalog, catalog_errors, free_path, storable
+from .catalog import Catalog, catalog_errors, free_path, storable, storable_or_null
 
 PARTIAL_WAIT = timedelta(minutes=10)
 
@@ -50,67 +50,6 @@ IN_QUEUE = (
     "AND covered_by IS NULL"
 )
 LISTED = "EXISTS (SELECT 1 FROM counted WHERE clip_id = clips.id AND listed)"  # by this run
-
-
-def record_homescreen(catalog: Catalog, home: Homescreen, *, now: datetime) -> None:
-    """Upsert networks, sync modules and cameras; one that is no longer listed stays as it was."""
-    seen = utc_text(now)
-    account = catalog.value("SELECT account_id FROM archive")
-    with catalog.transaction():
-        catalog.db.execute(
-            "UPDATE accounts SET auto_delete_days = coalesce(?, auto_delete_days), seen_at = ? WHERE id = ?",
-            (home.auto_delete_days, seen, account),
-        )
-        for network in home.networks:
-            _upsert(
-                catalog,
-                "networks",
-                id=network.id,
-                account_id=account,
-                name=_text(network.name),
-                time_zone=_text(network.time_zone),
-                armed=network.armed,
-                seen_at=seen,
-                raw=json_text(network.raw),
-            )
-        known = {network.id for network in home.networks}
-        for module in home.sync_modules:
-            _upsert(
-                catalog,
-                "sync_modules",
-                id=module.id,
-                network_id=module.network_id if module.network_id in known else None,
-                name=_text(module.name),
-                type=_text(module.type),
-                serial=_text(module.serial),
-                status=_text(module.status),
-                fw_version=_text(module.fw_version),
-                local_storage_status=_text(module.local_storage_status),
-                seen_at=seen,
-                raw=json_text(module.raw),
-            )
-        for camera in home.cameras:
-            _upsert(
-                catalog,
-                "cameras",
-                id=camera.id,
-                network_id=camera.network_id if camera.network_id in known else None,
-                family=camera.family,
-                name=_text(camera.name),
-                type=_text(camera.type),
-                serial=_text(camera.serial),
-                status=_text(camera.status),
-                enabled=camera.enabled,
-                battery=_text(camera.battery),
-                fw_version=_text(camera.fw_version),
-                seen_at=seen,
-                raw=json_text(camera.raw),
-            )
-
-
-def network_zones(catalog: Catalog) -> dict[int, str]:
-    """The IANA zone of each network, by Blink's id."""
-    return {row["id"]: row["time_zone"] for row in catalog.rows("SELECT id, time_zone FROM networks")}
 
 
 def changed_since(catalog: Catalog, since: datetime) -> int:
@@ -281,7 +220,7 @@ def _told(item: MediaItem, *, zones: Mapping[int, str], now: datetime) -> dict[s
         "created_local": local.isoformat(timespec="seconds"),
         "local_day": f"{local:%Y-%m-%d}",
         "watched": item.watched,
-        "problem": _text("; ".join(problems)) or None,
+        "problem": storable_or_null("; ".join(problems)) or None,
         **_metadata(item, now=now),
     }
 
@@ -306,16 +245,16 @@ def _metadata(item: MediaItem, *, now: datetime) -> dict[str, Any]:
     return {
         "updated_at": utc_text(item.updated_at) if item.updated_at else None,
         "network_id": item.network_id,
-        "network_name": _text(item.network_name),
+        "network_name": storable_or_null(item.network_name),
         "camera_id": item.device_id,
-        "camera_name": _text(item.device_name),
-        "device_type": _text(item.device_type),
-        "type": _text(item.type),
-        "source": _text(item.source),
+        "camera_name": storable_or_null(item.device_name),
+        "device_type": storable_or_null(item.device_type),
+        "type": storable_or_null(item.type),
+        "source": storable_or_null(item.source),
         "watched_now": item.watched,
         "partial": item.partial,
-        "media": _text(item.media),
-        "thumbnail": _text(item.thumbnail),
+        "media": storable_or_null(item.media),
+        "thumbnail": storable_or_null(item.thumbnail),
         "metadata": None if item.metadata is None else json_text(item.metadata),
         "labels": None if item.labels is None else labels_json(item.labels),
         "raw": json_text(item.raw),
@@ -400,19 +339,6 @@ def update_row(catalog: Catalog, row: Mapping[str, Any], changes: Mapping[str, A
         [*changes.values(), row["id"]],
     )
     mark_dirty(catalog, row["local_day"])
-
-
-def _upsert(catalog: Catalog, table: str, **row: Any) -> None:
-    columns, marks = ", ".join(row), ", ".join("?" * len(row))
-    renew = ", ".join(f"{column} = excluded.{column}" for column in row if column != "id")
-    catalog.db.execute(
-        f"INSERT INTO {table} ({columns}) VALUES ({marks}) ON CONFLICT (id) DO UPDATE SET {renew}",
-        list(row.values()),
-    )
-
-
-def _text(value: str | None) -> str | None:
-    return None if value is None else storable(value)
 
 
 def json_text(value: Json) -> str:

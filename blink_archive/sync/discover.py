@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from ..archive import feed
+from ..archive import feed, homescreen
 from ..archive.catalog import Catalog, Watermark
 from ..archive.layout import Layout
 from ..client.redact import logger_of
@@ -73,7 +73,7 @@ async def discover(
     since = EPOCH if walk.full or watermark.since is None else watermark.since - OVERLAP
     walk.full = since == EPOCH
     expected = await aside(partial(feed.changed_since, catalog, since))
-    zones = await aside(lambda: feed.network_zones(catalog))
+    zones = await aside(lambda: homescreen.network_zones(catalog))
     server_time: datetime | None = None
     stale = 0
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from ..archive import feed, queue
+from ..archive import feed, homescreen, queue
 from ..archive.catalog import Catalog
 from ..archive.filters import Filter, where
 from ..model import from_utc_text, utc_text
@@ -36,7 +36,7 @@ async def forecast(
     """Walk the feed into a copy of the catalog (``Catalog.copy`` or ``scratch``), and look at its queue."""
     home = await blink.homescreen()
     feed.start_account(catalog)
-    feed.record_homescreen(catalog, home, now=time.now())
+    homescreen.record_homescreen(catalog, home, now=time.now())
     walk = Walk(full=is_full_walk(catalog, options, now=time.now()))
     aside = Aside("catalog")
     clips, warnings = 0, []

@@ -10,7 +10,7 @@ from functools import partial
 from itertools import chain, islice
 from typing import Any
 
-from ..archive import feed, queue
+from ..archive import feed, homescreen, queue
 from ..archive.catalog import Catalog
 from ..archive.concerns import concerns
 from ..archive.days import write_dirty_days
@@ -194,7 +194,7 @@ class _Run:
                 raise
             self._warn(f"{error} Names and time zones of cameras are those of the last run.", error)
             return None
-        record = partial(feed.record_homescreen, self.catalog, home, now=self.time.now())
+        record = partial(homescreen.record_homescreen, self.catalog, home, now=self.time.now())
         await self.aside(record)
         return home
 

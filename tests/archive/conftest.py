@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from blink_archive.archive import feed
+from blink_archive.archive import feed, homescreen
 from blink_archive.archive.catalog import Catalog
 from blink_archive.archive.folder import Archive, create_archive
 from blink_archive.archive.store import Store
@@ -26,7 +26,7 @@ def archive(tmp_path: Path) -> Archive:
 def catalog(archive: Archive) -> Iterator[Catalog]:
     """The archive's catalog, open for writing, with a network, and the account of a run begun."""
     catalog = archive.open_catalog(write=True)
-    feed.record_homescreen(catalog, make_home((41, "Front door")), now=NOW)
+    homescreen.record_homescreen(catalog, make_home((41, "Front door")), now=NOW)
     feed.start_account(catalog)
     yield catalog
     catalog.close()

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from blink_archive.archive import feed, layout
+from blink_archive.archive import feed, homescreen, layout
 from blink_archive.archive.catalog import Catalog
 from blink_archive.archive.filters import Filter
 from blink_archive.archive.queue import Outcome, SavedClip, account, record_outcomes
@@ -77,7 +77,7 @@ def test_parts_add_up(steps: list[tuple[str, Any]], wanted: Filter) -> None:
     filter, each counted row is in exactly one part, and nothing that was listed is missing."""
     catalog = Catalog.scratch(account_id=ACCOUNT, now=NOW)
     try:
-        feed.record_homescreen(catalog, make_home((41, "Front door"), (42, "Yard")), now=NOW)
+        homescreen.record_homescreen(catalog, make_home((41, "Front door"), (42, "Yard")), now=NOW)
         feed.start_account(catalog)
         run, began = begin(catalog), NOW
         listed: set[str] = set()

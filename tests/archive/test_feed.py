@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from blink_archive.archive import feed
+from blink_archive.archive import feed, homescreen
 from blink_archive.archive.catalog import Catalog
 from blink_archive.archive.filters import Filter
 from blink_archive.archive.queue import (
@@ -360,14 +360,14 @@ def test_healed_clip_needs_a_new_404_to_be_lost(catalog: Catalog) -> None:
 
 def test_homescreen_is_upserted(catalog: Catalog) -> None:
     """Names follow the homescreen; a camera that is no longer listed stays as it was."""
-    feed.record_homescreen(catalog, make_home((41, "Yard"), (42, "Door")), now=NOW)
-    feed.record_homescreen(catalog, make_home((42, "\ud800"), days=None), now=LATER)
+    homescreen.record_homescreen(catalog, make_home((41, "Yard"), (42, "Door")), now=NOW)
+    homescreen.record_homescreen(catalog, make_home((42, "\ud800"), days=None), now=LATER)
     assert catalog.rows("SELECT id, name FROM cameras ORDER BY id") == [
         {"id": 41, "name": "Yard"},
         {"id": 42, "name": "\\ud800"},
     ]
     assert catalog.value("SELECT auto_delete_days FROM accounts") == 60
-    assert feed.network_zones(catalog) == {5: "America/New_York"}
+    assert homescreen.network_zones(catalog) == {5: "America/New_York"}
 
 
 def test_queue_is_oldest_first_across_pages(catalog: Catalog) -> None:

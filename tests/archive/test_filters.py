@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blink_archive.archive import feed
+from blink_archive.archive import feed, homescreen
 from blink_archive.archive.catalog import Catalog
 from blink_archive.archive.descriptions import record_descriptions
 from blink_archive.archive.filters import Filter, Moment, parse_moment, search_terms, where
@@ -184,7 +184,7 @@ def renamed(catalog: Catalog) -> Catalog:
         make_item(4, device_id=43, device_name="Shed", network_id=6, network_name="Cabin"),
         make_item(5, device_id=None, device_name=None, network_id=None, network_name=None, source="liveview"),
     )
-    feed.record_homescreen(catalog, make_home((41, "STRASSE 1"), (42, "Gate")), now=NOW)
+    homescreen.record_homescreen(catalog, make_home((41, "STRASSE 1"), (42, "Gate")), now=NOW)
     return catalog
 
 

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from blink_archive.archive import feed
+from blink_archive.archive import homescreen
 from blink_archive.archive.catalog import Catalog
 from blink_archive.archive.days import write_dirty_days
 from blink_archive.archive.folder import Archive
@@ -210,7 +210,7 @@ def test_cameras_are_known_by_what_is_left_of_their_names(
         (46, "Same place"),
         (47, "Same place"),
     )
-    feed.record_homescreen(desk.catalog, home, now=NOW)
+    homescreen.record_homescreen(desk.catalog, home, now=NOW)
     list_items(desk.catalog, make_item(1, device_name="Old name", created_at=AT - timedelta(days=9)))
     desk.lay("clip.mp4", clip())
     (result,) = desk.bring(camera=text).results

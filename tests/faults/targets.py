@@ -22,7 +22,7 @@ from typing import Any
 
 import httpx
 
-from blink_archive.archive import feed, names
+from blink_archive.archive import feed, homescreen, names
 from blink_archive.archive.catalog import Catalog
 from blink_archive.archive.container import walk_jpeg, walk_mp4, walk_ts
 from blink_archive.archive.days import write_dirty_days
@@ -269,8 +269,8 @@ def record_home(body: bytes) -> None:
     except UnexpectedAnswer:
         return
     catalog = scratch()
-    feed.record_homescreen(catalog, home, now=NOW)
-    feed.network_zones(catalog)
+    homescreen.record_homescreen(catalog, home, now=NOW)
+    homescreen.network_zones(catalog)
     list_clips(catalog, Filter())
 
 
