@@ -264,7 +264,7 @@ SELECT
   sum(bytes) AS bytes,
   round(sum(duration), 1) AS seconds
 FROM clips
-WHERE sha256 IS NOT NULL
+WHERE sha256 IS NOT NULL AND local_removed_at IS NULL
 GROUP BY 1, 2;
 
 CREATE VIEW missing AS                           -- listed by Blink, and no file here that should be
