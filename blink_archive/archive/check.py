@@ -16,6 +16,7 @@ from .folder import Archive
 
 _BATCH = 1000
 _FORM = "0000-00-00T00:00:00.000000Z".replace("0", "[0-9]")
+_CALENDAR = "'+0 days'"  # makes SQLite reckon, so that the 31st of February becomes the 3rd of March
 _OBJECTS = """
     SELECT type || ' ' || name AS object FROM sqlite_schema
     UNION
@@ -154,12 +155,14 @@ def _times(catalog: Catalog) -> Iterator[Finding]:
         column = each["column"]
         for row in catalog.rows(
             f"SELECT rowid AS id, {column} AS found FROM {each['table']} WHERE {column} NOT GLOB ? "
-            f"OR strftime('%Y-%m-%dT%H:%M:%S', substr({column}, 1, 19)) IS NOT substr({column}, 1, 19)",
+            f"OR strftime('%Y-%m-%dT%H:%M:%S', substr({column}, 1, 19), {_CALENDAR}) "
+            f"IS NOT substr({column}, 1, 19)",
             (_FORM,),
         ):
             yield Finding(f"{each['table']} {row['id']}", f"{column} is {row['found']!r}, which is no time")
     for row in catalog.rows(
-        "SELECT local_day AS day FROM dirty_days WHERE strftime('%Y-%m-%d', local_day) IS NOT local_day"
+        "SELECT local_day AS day FROM dirty_days "
+        f"WHERE strftime('%Y-%m-%d', local_day, {_CALENDAR}) IS NOT local_day"
     ):
         yield Finding("dirty_days", f"{row['day']!r} is no day")
 
