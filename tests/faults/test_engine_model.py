@@ -431,13 +431,19 @@ def test_the_model_finds_an_engine_that_is_broken(
 ) -> None:
     """Each of these faults, put into the engine, breaks a promise that the machine sees."""
     mutant(monkeypatch)
-    with pytest.raises(AssertionError) as found:
-        run_state_machine_as_test(
-            seed(SEED)(Engine),
-            settings=settings(
-                max_examples=150, stateful_step_count=40, derandomize=True, phases=[Phase.generate],
-                report_multiple_bugs=False, **QUIET,
-            ),
-        )  # fmt: skip
+    found = (broken_promise(number, max_examples=30) for number in range(SEED, SEED + 8))
+    assert next(filter(None, found), None), "a broken engine kept every promise"
     figure(f"steps until {mutant.__name__} is found", COUNTED["steps"])
-    print(found.value)
+
+
+def broken_promise(number: int, **more: Any) -> str | None:
+    """What the machine finds with this seed, without making it shorter; None where it finds nothing."""
+    phases = {"phases": [Phase.generate], "report_multiple_bugs": False, "print_blob": False}
+    try:
+        run_state_machine_as_test(
+            seed(number)(Engine),
+            settings=settings(stateful_step_count=40, derandomize=True, **phases, **more, **QUIET),  # type: ignore[arg-type]
+        )
+    except AssertionError as error:
+        return str(error)
+    return None
