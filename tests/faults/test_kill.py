@@ -29,7 +29,7 @@ SYNC = ("sync",)
 DELETE = ("sync", "--delete-remote", "--yes")
 
 # What the moment of a kill is counted from: the start of the process, or the first sign of what it is doing.
-AIMS = ("start", "media_changed", "token", "clip", "media_delete", "start", "days", "media", "media_delete")
+AIMS = ("media_changed", "clip", "media_delete", "token", "start", "days", "media", "media_delete", "start")
 LONGEST = {"start": 1.6, "token": 0.005, "days": 0.05, "media": 0.1, "media_delete": 0.08}
 """Seconds that it may come later; 0.2 for the others."""
 
@@ -125,7 +125,7 @@ def test_killed_at_random_moments_and_then_everything_is_right(make_world: MakeW
     killer = Killer(world, seed=7)
     for tries, at in enumerate(cycle(AIMS)):
         killer.aim(at)
-        if killer.kills.total() == KILLS:
+        if killer.kills.total() >= KILLS and killer.kills.keys() == set(AIMS):
             break
         assert tries < 4 * KILLS, killer.kills
         killer.live_on()
@@ -139,7 +139,6 @@ def test_killed_at_random_moments_and_then_everything_is_right(make_world: MakeW
     figure("deleted at Blink", sum(killer.deletions.batches))
     figure("deleted at Blink and not safe here", len(killer.deletions.unsafe))
     figure("sign-ins that a kill during a refresh cost", killer.sign_ins)
-    assert killer.kills.keys() == set(AIMS)
     assert not found, found
     assert not killer.deletions.unsafe
     assert max(killer.deletions.batches) <= 50
