@@ -249,7 +249,9 @@ class Engine(RuleBasedStateMachine):
             for _ in range(2):
                 self.clock.pass_by(hours=1)
                 self._sync(Options(full=True, reserve=0))
-            COUNTED["clips at the end"] += promises.check_end(self.cloud, promises.look(self.archive))
+            seen = promises.look(self.archive)
+            COUNTED["clips at the end"] += promises.check_end(self.cloud, seen)
+            COUNTED["rows unproven at the end"] += sum(bool(row["unproven"]) for row in seen.rows.values())
             self._verify()
         shutil.rmtree(self.root)
 
