@@ -114,6 +114,8 @@ CREATE TABLE clips (
   sha256                 TEXT,
   duration               REAL,                   -- seconds, as the file itself tells
   unproven               TEXT,                   -- why the file could not be proven whole
+  half_sha256            TEXT,                   -- of a file that was fetched while Blink was writing it, and
+                                                 -- is to be replaced, now that Blink has it whole
   archived_at            TEXT,
   archived_run           INTEGER REFERENCES runs (id),
   verified_at            TEXT,
@@ -236,6 +238,7 @@ SELECT
     WHEN clips.remote_deleted_at IS NOT NULL OR clips.excluded_at IS NOT NULL THEN NULL
     WHEN clips.covered_by IS NOT NULL THEN 'the same recording as a clip of the cloud'
     WHEN clips.last_error IS NOT NULL THEN clips.last_error
+    WHEN clips.half_sha256 IS NOT NULL THEN 'half of it is here, and Blink has it whole by now'
     WHEN clips.problem IS NOT NULL THEN clips.problem
     WHEN clips.partial THEN 'still being written at Blink'
   END AS reason,

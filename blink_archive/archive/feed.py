@@ -19,6 +19,8 @@ from . import layout
 from .catalog import Catalog, catalog_errors, free_path, storable, storable_or_null
 
 PARTIAL_WAIT = timedelta(minutes=10)
+NEVER_WHOLE = "Blink never listed it as whole"
+"""Why a clip is unproven that was fetched while Blink was writing it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,8 @@ def record_page(
                 _bury(catalog, row, item, now=now)
             elif row["bare"]:
                 _complete(catalog, row, item, zones=zones, now=now)
+            elif row["half"] and not item.partial:
+                _supersede(catalog, row, item, now=now)
             elif row["sha256"]:
                 _touch(catalog, row, item, now=now)
             else:
@@ -171,11 +175,12 @@ def _known(catalog: Catalog, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
         """
         SELECT id, origin_key, sha256, updated_at, watched_now, local_day, partial, media, problem, gone_at,
                remote_deleted_at, delete_confirmed_at, excluded_at, raw = '{}' AS bare,
+               instr(unproven, :never_whole) AND local_removed_at IS NULL AS half,
                coalesce(listed, 0) AS listed
         FROM clips LEFT JOIN counted ON clip_id = id
-        WHERE origin = 'cloud' AND origin_key IN (SELECT value FROM json_each(?))
+        WHERE origin = 'cloud' AND origin_key IN (SELECT value FROM json_each(:keys))
         """,
-        (json.dumps(keys),),
+        {"keys": json.dumps(keys), "never_whole": NEVER_WHOLE},
     )
     return {row["origin_key"]: row for row in rows}
 
@@ -204,7 +209,7 @@ def _insert(
         "excluded_at": None,
         **told,
     }
-    return {"id": insert_row(catalog, row), "bare": 0, "listed": 0, **row}
+    return {"id": insert_row(catalog, row), "bare": 0, "half": 0, "listed": 0, **row}
 
 
 def _told(item: MediaItem, *, zones: Mapping[int, str], now: datetime) -> dict[str, Any]:
@@ -292,6 +297,16 @@ def _complete(
     mark_dirty(catalog, row["local_day"])  # it may have been another one by the name
     update_row(catalog, row | told, told)
     row.update(told, bare=0)
+
+
+def _supersede(catalog: Catalog, row: dict[str, Any], item: MediaItem, *, now: datetime) -> None:
+    """A clip that was fetched while Blink was writing it is whole at Blink: it waits again, and the half of
+    it that is here stays until the whole one takes its place."""
+    half = dict.fromkeys(("sha256", "archived_at", "bytes", "duration", "unproven", "verified_at"))
+    update_row(catalog, row, half | {"half_sha256": row["sha256"], "attempts": 0})
+    catalog.add_event("superseded", at=now, clip_id=row["id"], detail={"sha256": row["sha256"]})
+    row.update(half | {"half": 0})
+    _renew(catalog, row, item, now=now)
 
 
 def _touch(catalog: Catalog, row: dict[str, Any], item: MediaItem, *, now: datetime) -> None:

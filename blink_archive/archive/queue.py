@@ -30,7 +30,7 @@ class QueuedClip:
     """A clip that waits for its file (``archived`` False), or only for its thumbnail.
 
     ``media`` and ``thumbnail`` are paths at Blink, ``path`` where the file is or is to be. ``partial``:
-    Blink never listed it as whole.
+    Blink never listed it as whole. ``half`` is the SHA-256 of a file in its place that was fetched then.
     """
 
     id: int
@@ -43,6 +43,7 @@ class QueuedClip:
     path: str
     archived: bool
     attempts: int
+    half: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,8 @@ def queued(catalog: Catalog, condition: str, parameters: dict[str, Any]) -> Iter
     while True:
         rows = catalog.rows(
             f"""
-            SELECT id, origin_key, partial, created_at, local_day, media, thumbnail, path, attempts, sha256
+            SELECT id, origin_key, partial, created_at, local_day, media, thumbnail, path, attempts, sha256,
+              thumbnail_sha256, half_sha256
             FROM clips LEFT JOIN counted ON clip_id = id
             WHERE {condition} AND (created_at, id) > (:at, :id)
             ORDER BY created_at, id LIMIT :page
@@ -123,10 +125,11 @@ def queued(catalog: Catalog, condition: str, parameters: dict[str, Any]) -> Iter
                 created_at=from_utc_text(row["created_at"]),
                 local_day=row["local_day"],
                 media=row["media"],
-                thumbnail=row["thumbnail"],
+                thumbnail=None if row["thumbnail_sha256"] else row["thumbnail"],
                 path=row["path"],
                 archived=row["sha256"] is not None,
                 attempts=row["attempts"],
+                half=row["half_sha256"],
             )
         if len(rows) < _PAGE:
             return
@@ -196,6 +199,7 @@ def _archived(
         "sha256": saved.file.sha256,
         "duration": saved.duration,
         "unproven": saved.unproven,
+        "half_sha256": None,
         "archived_at": at,
         "archived_run": run,
         "partial": 0,

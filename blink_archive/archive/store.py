@@ -189,14 +189,18 @@ class Store:
             self._sync(part.file.fileno())
             part.file.close()
 
-    def keep(self, part: Part, path: str) -> Kept:
-        """Give a durable part its final name, or the next free one if other bytes hold it.
+    def keep(self, part: Part, path: str, *, instead_of: str | None = None) -> Kept:
+        """Give a durable part its final name, or the next free one if other bytes hold it; bytes with the
+        SHA-256 ``instead_of`` are replaced.
 
         The name is durable only after `sync_folders`. Raises `StorageError`.
         """
         wanted = self.file(path)
         with storage_errors(f"move a file to {path}"):
             self._make_folders(wanted.parent)
+            if instead_of is not None and self.holds(path, instead_of):
+                part.path.replace(wanted)
+                return Kept(path)
             number, current = 1, path
             while not self._link(part.path, target := self.file(current)):
                 if same_bytes(target, part):

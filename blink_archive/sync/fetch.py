@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from ..archive.catalog import Catalog
+from ..archive.feed import NEVER_WHOLE
 from ..archive.layout import thumbnail_path
 from ..archive.queue import Outcome, QueuedClip, Saved, SavedClip, record_outcomes
 from ..archive.store import Part, Store
@@ -197,9 +198,9 @@ class Fetch:
         def finish() -> None:
             result, path = outcome, clip.path
             if received:
-                flaws = [received.flaw, "Blink never listed it as whole" if clip.partial else None]
+                flaws = [received.flaw, NEVER_WHOLE if clip.partial else None]
                 unproven = "; ".join(filter(None, flaws)) or None
-                file = self._keep(received.part, path, clip.created_at)
+                file = self._keep(received.part, path, clip.created_at, instead_of=clip.half)
                 result = replace(result, saved=SavedClip(file, received.duration, unproven))
                 path = file.kept.path
             if picture:
@@ -213,9 +214,9 @@ class Fetch:
             for result in finished:
                 self._deliver(result)
 
-    def _keep(self, part: Part, path: str, created_at: datetime) -> Saved:
+    def _keep(self, part: Part, path: str, created_at: datetime, *, instead_of: str | None = None) -> Saved:
         self._store.make_durable(part, mtime=created_at)
-        return Saved(self._store.keep(part, path), part.length, part.sha256)
+        return Saved(self._store.keep(part, path, instead_of=instead_of), part.length, part.sha256)
 
     def _deliver(self, outcome: Outcome) -> None:
         """Lay an outcome ready to be recorded."""

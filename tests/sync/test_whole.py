@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
+from typing import Any
+
+import pytest
 
 from blink_archive.archive.filters import Filter
 from blink_archive.simulator import Fault
@@ -157,3 +160,68 @@ def test_a_partial_clip_waits_ten_minutes_and_is_then_fetched(make_world: MakeWo
     world.blink.faults.clear()
     world.sync()
     world.expect_complete()
+
+
+@pytest.fixture
+def half(make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch) -> tuple[World, str]:
+    """A world with one clip that was fetched while Blink was writing it, and its key: cut at a box, so that
+    nothing of its bytes tells."""
+    world = make_world(clips=3, hostile=False)
+    world.sync()
+    key = world.rows("SELECT origin_key FROM clips WHERE partial")[0]["origin_key"]
+    whole = type(world.blink.cloud).clip_chunks
+
+    def cut(cloud: Any, clip_id: int) -> tuple[bytes, ...]:
+        data = b"".join(whole(cloud, clip_id))
+        size, at = 0, 0
+        while at < len(data):
+            at, size = at + int.from_bytes(data[at : at + 4]), at
+        return (data[:size],) if str(clip_id) == key else (data,)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(world.blink.cloud), "clip_chunks", cut)
+        world.clock.pass_by(minutes=11)
+        world.blink.faults.add(Fault(endpoint="media_changed", kind="status", status=500))
+        summary = world.sync()
+    world.blink.faults.clear()
+    assert [clip for clip, _ in summary.unproven] == [key]
+    return world, key
+
+
+def test_a_clip_that_was_fetched_half_is_replaced_once_it_is_whole(half: tuple[World, str]) -> None:
+    """Blink calls it whole: it is fetched again, takes the place of its half, and is proven. The event tells
+    of both; nothing else is left of the half."""
+    world, key = half
+    before = world.clip(key)
+    assert len((world.root / before["path"]).read_bytes()) < len(world.blink.cloud.clip_bytes(int(key)))
+    summary = world.sync()
+    assert (summary.fetched, summary.exit_code, summary.unproven) == (1, 0, [])
+    row = world.clip(key)
+    assert (row["path"], row["unproven"], row["half_sha256"]) == (before["path"], None, None)
+    assert row["sha256"] != before["sha256"]
+    assert world.rows("SELECT detail FROM events WHERE kind = 'superseded'")[0]["detail"].count(
+        before["sha256"]
+    )
+    world.expect_complete()
+    assert world.sync(full=True).fetched == 0
+    assert len(world.plan().delete) == len(world.blink.cloud.live_clips())
+
+
+def test_the_half_stays_until_the_whole_is_here(half: tuple[World, str]) -> None:
+    """Where the whole clip cannot be fetched, the half stays in its place, is no stranger to `verify`, and
+    comes back as what it is when Blink loses the clip. It is never deleted at Blink."""
+    world, key = half
+    path, data = world.clip(key)["path"], (world.root / world.clip(key)["path"]).read_bytes()
+    world.blink.faults.add(Fault(endpoint="clip", kind="status", status=500))
+    assert world.sync().exit_code == 3
+    assert world.clip(key)["status"] == "waiting"
+    assert (world.root / path).read_bytes() == data
+    assert world.run("verify").returncode == 0
+    assert key not in {clip.key for clip in world.plan().delete}
+    world.blink.faults.clear()
+    world.blink.cloud.delete_clip(int(key))
+    world.sync()
+    row = world.clip(key)
+    assert row["status"] == "archived"
+    assert "found in the folder" in row["unproven"]
+    assert (world.root / path).read_bytes() == data
