@@ -17,6 +17,7 @@ from blink_archive.archive.catalog import FORMAT, Catalog
 from blink_archive.archive.check import check
 from blink_archive.archive.days import write_dirty_days
 from blink_archive.archive.folder import Archive, create_archive
+from blink_archive.archive.layout import Layout
 from blink_archive.archive.rebuild import Report, rebuild
 from blink_archive.archive.store import Store
 from blink_archive.errors import ArchiveBusy, ArchiveError, NewerFormat, StorageError, UsageError
@@ -710,3 +711,19 @@ def test_a_folder_that_cannot_be_written_to(locked_down: Path) -> None:
     with pytest.raises(StorageError):
         made_anew(archive)
     assert archive.catalog_path.read_bytes() == before
+
+
+def test_another_layout(make_world: MakeWorld) -> None:
+    """Clips that lie outside of the dated tree are where their clips.json says; without that, SHA256SUMS tells
+    of files that no name of ours is, and they are left alone and said."""
+    world = make_world(hostile=False)
+    world.sync(layout=Layout.parse("{created:%Y-%m}/{camera}/{id}"))
+    before = {row["path"] for row in world.rows("SELECT path FROM clips WHERE sha256 IS NOT NULL")}
+    report = made_anew(world.archive)
+    assert {row["path"] for row in world.rows("SELECT path FROM clips WHERE sha256 IS NOT NULL")} == before
+    assert (report.missing, report.foreign, report.counts["days_to_write"]) == ([], [], 0)
+    for file in world.root.rglob("clips.json"):
+        file.unlink()
+    report = made_anew(world.archive)
+    assert set(report.foreign) == before
+    assert len(report.damaged) > 0
