@@ -245,6 +245,27 @@ def test_a_whole_world_without_any_clips_json(make_world: MakeWorld) -> None:
     assert check(world.archive, now=world.clock.now()).findings == ()
 
 
+def test_a_file_that_is_not_here_stays_missing(one: Archive) -> None:
+    """The row keeps its hash, so that verify finds it; the day is right as it is, and the file is said."""
+    for suffix in (".jpg", ".mp4"):
+        (one.root / f"{NAME}{suffix}").unlink()
+    before = rows(one)[0]
+    report = made_anew(one)
+    assert report.missing == [f"{NAME}.mp4", f"{NAME}.jpg"]
+    assert rows(one)[0]["sha256"] == before["sha256"]
+    assert dirty(one) == []
+
+
+def test_a_folder_that_only_looks_like_a_days(one: Archive) -> None:
+    """A folder without clips needs no clips.json, and gets none; a date that no calendar has is no day."""
+    for folder in ("2026/11/24", "2026/02/31", "1/2"):
+        (one.root / folder).mkdir(parents=True)
+        (one.root / folder / "notes.txt").write_bytes(b"")
+    report = made_anew(one)
+    assert report.damaged == []
+    assert dirty(one) == []
+
+
 # what no clips.json tells of
 
 
@@ -313,7 +334,7 @@ def test_a_cut_clip_that_nothing_vouches_for_waits(one: Archive) -> None:
     file itself stays."""
     for file in ("clips.json", "SHA256SUMS"):
         (one.root / DAY / file).unlink()
-    for data in (VIDEO[:-1], b"<html>"):
+    for data in (VIDEO[:-1], VIDEO + b"\0" * 8, b"<html>"):
         (one.root / f"{NAME}.mp4").write_bytes(data)
         report = made_anew(one)
         assert (report.named, report.doubtful) == ([], [f"{NAME}.mp4"])

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from blink_archive.archive.store import Store
 from blink_archive.cli.catalog import UNKNOWN
 
 from ..conftest import MakeWorld
@@ -41,7 +42,7 @@ def damage(path: Path) -> None:
 def test_a_backup_is_a_catalog(signed_out: World, tmp_path: Path) -> None:
     """It is read with --catalog, and in the place of a lost one it is that; its mode is the umask's."""
     copy = tmp_path / "copy.db"
-    before = os.umask(0o027)
+    before = os.umask(0o002)
     try:
         done = quick(signed_out, "catalog", "backup", str(copy), "--json")
     finally:
@@ -49,7 +50,7 @@ def test_a_backup_is_a_catalog(signed_out: World, tmp_path: Path) -> None:
     assert done.code == 0, done.err
     assert json.loads(done.out) == {"file": str(copy), "bytes": copy.stat().st_size, "clips": 15}
     assert is_sound(copy)
-    assert os.name == "nt" or stat.S_IMODE(copy.stat().st_mode) == 0o640
+    assert os.name == "nt" or stat.S_IMODE(copy.stat().st_mode) == 0o664
     listed = quick(signed_out, "ls").out
     assert signed_out.run("--catalog", str(copy), "ls").stdout == listed
     signed_out.archive.catalog_path.unlink()
@@ -57,6 +58,23 @@ def test_a_backup_is_a_catalog(signed_out: World, tmp_path: Path) -> None:
     assert quick(signed_out, "ls").out == listed
     assert quick(signed_out, "verify").code == 0
     assert "copied to" in quick(signed_out, "catalog", "backup", str(copy)).err
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="only Linux tells the name of an open file")
+def test_a_backup_is_durable(signed_out: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its bytes are fsynced before it has its name, and then the folder."""
+    synced: list[tuple[str, bool]] = []
+    copy, real = tmp_path / "out" / "copy.db", os.fsync
+    copy.parent.mkdir()
+
+    def fsync(fd: int) -> None:
+        is_whole = copy.exists() and copy.stat().st_size > 0
+        synced.append((Path(f"/proc/self/fd/{fd}").readlink().name.partition(".")[0], is_whole))
+        real(fd)
+
+    monkeypatch.setattr(Store.__init__, "__kwdefaults__", {"fsync": fsync})
+    assert quick(signed_out, "catalog", "backup", str(copy)).code == 0
+    assert synced == [("copy", False), ("out", True)]
 
 
 def test_a_backup_overwrites_nothing(signed_out: World, tmp_path: Path) -> None:
