@@ -74,12 +74,24 @@ def plan_retention(clips: Iterable[LocalClip], wanted: Retention, *, now: dateti
     return LocalPlan(tuple(remove), tuple(kept), left)
 
 
+def narrowed(plan: LocalPlan, keys: set[str]) -> LocalPlan:
+    """The plan with no other clips to remove than those of these keys; the others stay."""
+    stay = sum(clip.bytes for clip, _ in plan.remove if clip.key not in keys)
+    return LocalPlan(tuple(each for each in plan.remove if each[0].key in keys), plan.kept, plan.left + stay)
+
+
+def without_stars(catalog: Catalog, clips: Sequence[LocalClip]) -> list[LocalClip]:
+    """Those of the clips that have no star by now."""
+    starred = {row["id"] for row in catalog.rows("SELECT id FROM clips WHERE starred_at IS NOT NULL")}
+    return [clip for clip in clips if clip.id not in starred]
+
+
 def local_clips(catalog: Catalog) -> Iterator[LocalClip]:
     """Every clip that the catalog says has files here."""
     for row in catalog.rows(
         """
         SELECT id, origin_key, created_at, created_local, camera_name, starred_at,
-          bytes + coalesce(thumbnail_bytes, 0) AS total,
+          coalesce(bytes, 0) + coalesce(thumbnail_bytes, 0) AS total,
           origin IN ('cloud', 'usb') AND remote_deleted_at IS NULL AND gone_at IS NULL AS at_blink
         FROM clips WHERE sha256 IS NOT NULL AND local_removed_at IS NULL
         """

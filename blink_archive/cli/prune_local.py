@@ -15,7 +15,7 @@ from .quantities import Size, Span
 
 if TYPE_CHECKING:
     from ..archive.folder import Archive
-    from ..archive.retention import LocalClip, LocalPlan
+    from ..archive.retention import LocalPlan, Retention
 
 _BATCH = 100  # clips a transaction: each file is read before it is given up
 _SHOWN = 10
@@ -77,7 +77,7 @@ def prune_local_command(
         if not click.confirm(f"{_gist(plan)}. Remove them here for good?", err=True):
             given.say("Nothing was removed.")
             return
-    strange = _remove(archive, [clip for clip, _ in plan.remove])
+    plan, strange = _remove(archive, wanted, {clip.key for clip, _ in plan.remove})
     _tell(given, plan, strange, max_size=max_size)
     if strange:
         raise IntegrityError(
@@ -86,29 +86,38 @@ def prune_local_command(
         )
 
 
-def _remove(archive: Archive, clips: list[LocalClip]) -> dict[str, str]:
-    """Remove these clips' files, and write their days; the paths of those left alone, by the clips' keys."""
+def _remove(archive: Archive, wanted: Retention, agreed: set[str]) -> tuple[LocalPlan, dict[str, str]]:
+    """Remove the files of those clips, by their keys, that are still to leave, and write their days: between
+    the question and its answer other programs may have worked on the archive.
+
+    What of the plan came to be, and the paths of those left alone, by the clips' keys.
+    """
     from ..archive.days import write_dirty_days
-    from ..archive.retention import record_removal
+    from ..archive.retention import local_clips, narrowed, plan_retention, record_removal, without_stars
 
     strange: dict[str, str] = {}
-    keys = {clip.id: clip.key for clip in clips}
+    gone: set[str] = set()
     with archive.lock():
         catalog = archive.open_catalog(write=True)
         try:
-            run, removed = catalog.begin_run("prune-local", now=now()), 0
+            plan = narrowed(plan_retention(local_clips(catalog), wanted, now=now()), agreed)
+            clips = [clip for clip, _ in plan.remove]
+            keys = {clip.id: clip.key for clip in clips}
+            run = catalog.begin_run("prune-local", now=now())
             for start in range(0, len(clips), _BATCH):
                 batch = clips[start : start + _BATCH]
+                if wanted.keep_starred:
+                    batch = without_stars(catalog, batch)  # a star needs no lock
                 found = record_removal(catalog, archive.store, batch, run=run, now=now())
                 strange |= {keys[clip]: path for clip, path in found.items()}
-                removed += len(batch) - len(found)
+                gone |= {clip.key for clip in batch}
             while write_dirty_days(catalog, archive.store):
                 pass
             code = IntegrityError.exit_code if strange else 0
-            catalog.end_run(run, exit_code=code, summary={"removed": removed}, now=now())
+            catalog.end_run(run, exit_code=code, summary={"removed": len(gone) - len(strange)}, now=now())
         finally:
             catalog.close()
-    return strange
+    return narrowed(plan, gone), strange
 
 
 def _show(given: Globals, plan: LocalPlan) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
+from blink_archive.cli import prune_local
 from blink_archive.simulator import Fault
 
 from ..conftest import MakeWorld
@@ -273,3 +275,46 @@ def test_decisions_are_taken_on_all_or_on_none(archived: World) -> None:
         row["kind"] for row in archived.rows("SELECT kind FROM events WHERE kind LIKE '%starred' ORDER BY id")
     ]
     assert kinds == ["starred", "unstarred"]
+
+
+@pytest.mark.parametrize("meanwhile", ["rebuild", "star", "sync", "prune-local"])
+def test_prune_local_looks_again_when_it_may_begin(
+    archived: World, monkeypatch: pytest.MonkeyPatch, meanwhile: str
+) -> None:
+    """A person may take hours to agree. A rebuild gives rows other numbers, a clip gets its star, Blink lists
+    one again: only what was agreed to, and is still to go, goes, and nothing else is told."""
+    first, *others = sorted(archived.blink.cloud.live_clips())
+    items = [archived.blink.cloud.item(clip) for clip in (first, *others)]
+    for clip in others:
+        archived.blink.cloud.purge_clip(clip)
+    archived.sync(full=True)
+    remove, victim = prune_local._remove, str(others[0])
+
+    def later(*arguments: Any) -> Any:
+        monkeypatch.setattr(prune_local, "_remove", remove)
+        match meanwhile:
+            case "rebuild":
+                assert quick(archived, "catalog", "rebuild", "--yes").code == 0
+            case "star":
+                assert quick(archived, "star", victim).code == 0
+            case "sync":
+                archived.blink.cloud.add_raw_item(items[1])
+                archived.sync(full=True)
+            case _:
+                assert quick(archived, "prune-local", *options, "--yes").code == 0
+        return remove(*arguments)
+
+    monkeypatch.setattr(prune_local, "_remove", later)
+    options = ("--max-size", "0", "--keep-starred")
+    done = quick(archived, "prune-local", *options, "--yes", "--json")
+    expected = {
+        "rebuild": {str(clip) for clip in others},
+        "prune-local": set(),
+    }.get(meanwhile, {str(clip) for clip in others[1:]})
+    assert done.code == 0
+    assert set(json.loads(done.out)["removed"]) == expected
+    gone = expected or {str(clip) for clip in others}
+    pruned = archived.rows("SELECT clip FROM clips_view WHERE status = 'pruned'")
+    assert {row["clip"] for row in pruned} == gone
+    assert len(archived.rows("SELECT 1 FROM events WHERE kind = 'pruned'")) == len(gone)
+    archived.expect_sums()
