@@ -132,10 +132,10 @@ class World:
 
     def prune(self, origin: str = "cloud", **wish: Any) -> Pruned:
         """Delete at Blink, or on the sticks, all that may go, through the real client, over HTTP."""
-        chosen = frozenset(clip.id for clip in self.plan(origin, **wish).delete)
+        chosen = frozenset(clip.key for clip in self.plan(origin, **wish).delete)
         return asyncio.run(self._prune(Wish(origin, **wish), chosen))
 
-    async def _prune(self, wish: Wish, chosen: frozenset[int]) -> Pruned:
+    async def _prune(self, wish: Wish, chosen: frozenset[str]) -> Pruned:
         async with self.cloud() as cloud:
             return await prune(self.archive, cloud, wish, chosen, time=self._time())
 

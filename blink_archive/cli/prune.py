@@ -161,12 +161,12 @@ class Deletion:
         if not yes and not click.confirm(f"{self._gist()}. Delete them?", err=True):
             given.say("Nothing was deleted.")
             return 0
-        chosen = frozenset(clip.id for clip in plan.delete)
+        chosen = frozenset(clip.key for clip in plan.delete)
         self._done = run_interruptibly(self._prune(archive, chosen))
         self._tell(self._done)
         return self._done.exit_code
 
-    async def _prune(self, archive: Archive, chosen: frozenset[int]) -> Pruned:
+    async def _prune(self, archive: Archive, chosen: frozenset[str]) -> Pruned:
         from ..sync.ports import Time
         from ..sync.prune import prune
 

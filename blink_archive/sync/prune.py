@@ -70,8 +70,8 @@ class Pruned:
         return asdict(self) | {"deleted": [{"clip": clip, "reason": reason} for clip, reason in self.deleted]}
 
 
-async def prune(archive: Archive, blink: Blink, wish: Wish, chosen: frozenset[int], *, time: Time) -> Pruned:
-    """Delete those of ``wish`` that are among the ``chosen`` rows of ``clips``: what a person agreed to.
+async def prune(archive: Archive, blink: Blink, wish: Wish, chosen: frozenset[str], *, time: Time) -> Pruned:
+    """Delete those of ``wish`` whose keys are among the ``chosen``: what a person agreed to.
 
     Raises only what keeps a run from starting (`ArchiveBusy`, `ArchiveError`, `StorageError`); what happens
     later is in the answer, with its exit code. The first file that cannot be proven ends it (7).
@@ -96,7 +96,7 @@ class _Prune:
         catalog: Catalog,
         blink: Blink,
         wish: Wish,
-        chosen: frozenset[int],
+        chosen: frozenset[str],
         *,
         aside: Aside,
         time: Time,
@@ -165,7 +165,7 @@ class _Prune:
         planned = await self.aside(
             lambda: self.wish.plan(self.catalog, now=self.time.now(), module=module).delete
         )
-        return [clip for clip in planned if clip.id in self.chosen]
+        return [clip for clip in planned if clip.key in self.chosen]
 
     async def _delete(self, clips: Sequence[AtBlink], ask: Callable[[], Awaitable[None]]) -> None:
         """One batch, from the proof to the answer."""

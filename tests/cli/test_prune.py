@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from blink_archive.archive.filters import Filter
 from blink_archive.cli import prune_local
+from blink_archive.cli.prune import Deletion
 from blink_archive.simulator import Fault
 
 from ..conftest import MakeWorld
@@ -318,3 +320,25 @@ def test_prune_local_looks_again_when_it_may_begin(
     assert {row["clip"] for row in pruned} == gone
     assert len(archived.rows("SELECT 1 FROM events WHERE kind = 'pruned'")) == len(gone)
     archived.expect_sums()
+
+
+def test_what_was_agreed_to_is_the_same_clips_after_a_rebuild(
+    archived: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A rebuild gives rows other numbers while a person thinks: a clip is known by Blink's id."""
+    camera = archived.rows(
+        "SELECT camera_name, count(*) FROM clips WHERE origin = 'cloud' AND sha256 IS NOT NULL GROUP BY 1 "
+        "ORDER BY 2"
+    )[0]["camera_name"]
+    planned = {clip.key for clip in archived.plan(wanted=Filter(cameras=(camera,))).delete}
+    assert planned
+    run = Deletion._prune
+
+    def later(self: Deletion, archive: Any, chosen: Any) -> Any:
+        assert quick(archived, "catalog", "rebuild", "--yes").code == 0
+        return run(self, archive, chosen)
+
+    monkeypatch.setattr(Deletion, "_prune", later)
+    done = quick(archived, "prune-remote", "--camera", camera, "--yes", "--json")
+    assert done.code == 0
+    assert {clip["clip"] for clip in json.loads(done.out)["deleted"]} == planned

@@ -172,7 +172,7 @@ class Engine(RuleBasedStateMachine):
         self.sound = False
         with promises.damaged(damaged):
             watch = partial(promises.check_deletion, self.archive, self.cloud, wish, chosen)
-            pruned = self._prune(wish, frozenset(clip.id for clip in planned), watch, answer)
+            pruned = self._prune(wish, frozenset(clip.key for clip in planned), watch, answer)
         assert not (damaged and pruned.exit_code != 7), "a damaged file was not told"
         if damaged is None:
             asked = chosen if answer == "clear" else set()
@@ -344,7 +344,7 @@ class Engine(RuleBasedStateMachine):
     def _prune(
         self,
         wish: Wish,
-        chosen: frozenset[int],
+        chosen: frozenset[str],
         watch: Callable[[Sequence[int], datetime], None],
         answer: str,
     ) -> Pruned:

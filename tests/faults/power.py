@@ -172,7 +172,7 @@ async def _sync(world: World, run: Run) -> None:
         wish = prune.Wish("cloud")
         catalog = world.archive.open_catalog()
         try:
-            chosen = frozenset(clip.id for clip in wish.plan(catalog, now=world.clock.now()).delete)
+            chosen = frozenset(clip.key for clip in wish.plan(catalog, now=world.clock.now()).delete)
         finally:
             catalog.close()
         pruned = await prune.prune(world.archive, cloud, wish, chosen, time=time)

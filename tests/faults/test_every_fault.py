@@ -101,9 +101,9 @@ class Impatient(World):
         catalog = self.archive.open_catalog()
         plan = Wish(origin).plan(catalog, now=self.clock.now())
         catalog.close()
-        return asyncio.run(self._prune(Wish(origin), frozenset(clip.id for clip in plan.delete)))
+        return asyncio.run(self._prune(Wish(origin), frozenset(clip.key for clip in plan.delete)))
 
-    async def _prune(self, wish: Wish, chosen: frozenset[int]) -> Pruned:
+    async def _prune(self, wish: Wish, chosen: frozenset[str]) -> Pruned:
         time = Time(now=self.clock.now, sleep=self.clock.sleep, random=lambda: self.chance)
         async with self.cloud() as cloud:
             return await prune(self.archive, cloud, wish, chosen, time=time)

@@ -407,7 +407,7 @@ def test_only_what_was_agreed_to_is_deleted(world: World, asked: list[list[int]]
 
     async def run() -> None:
         async with world.cloud() as cloud:
-            ids = frozenset(clip.id for clip in chosen)
+            ids = frozenset(clip.key for clip in chosen)
             await prune(world.archive, cloud, Wish("cloud"), ids, time=world._time())
 
     asyncio.run(run())
