@@ -17,6 +17,20 @@ from .catalog import Catalog
 from .feed import LISTED, mark_dirty
 from .filters import Filter, where
 
+# Two clips of a stick can be alike in all that they are known by: the next manifest may list them in another
+# order, or one of them alone, and nothing tells which of the two is here. What one of them does not say (a
+# rebuild may not know it) is taken for the same.
+_HAS_TWIN = """
+  origin = 'usb' AND EXISTS (
+    SELECT 1 FROM clips AS twin
+    WHERE twin.origin = 'usb' AND twin.id <> clips.id AND twin.created_at = clips.created_at
+      AND coalesce(twin.sync_module_id = clips.sync_module_id, 1)
+      AND coalesce(json_extract(twin.raw, '$.camera_name') = json_extract(clips.raw, '$.camera_name'), 1)
+      AND coalesce(CAST(json_extract(twin.raw, '$.size') AS INTEGER)
+                   = CAST(json_extract(clips.raw, '$.size') AS INTEGER), 1)
+  )
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class AtBlink:
@@ -72,6 +86,7 @@ def plan(
             WHEN unproven IS NOT NULL THEN 'unproven: ' || unproven
             WHEN origin = 'cloud' AND thumbnail_sha256 IS NULL AND thumbnail_missing_at IS NULL
               THEN coalesce(thumbnail_error, 'its thumbnail is not here')
+            WHEN {_HAS_TWIN} THEN 'its stick has, or had, another clip of this camera, time and size'
             WHEN origin = 'cloud' AND origin_key GLOB '*[^0-9]*' THEN 'Blink gave it no id'
             WHEN archived_at > :until THEN 'archived only ' || substr(archived_at, 1, 16) || 'Z'
           END AS kept

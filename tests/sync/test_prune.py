@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Sequence
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -476,6 +476,26 @@ def test_a_stick_that_fails_to_delete_confirms_nothing(sticks: World) -> None:
     assert done.deleted == []
     assert on_sticks(sticks) == before
     assert not sticks.rows("SELECT 1 FROM clips WHERE delete_confirmed_at IS NOT NULL")
+
+
+def test_one_of_two_clips_that_nothing_tells_apart_stays(make_world: MakeWorld) -> None:
+    """Two clips of one camera, second and size; one could be fetched. The next manifest may list the other
+    alone, under the first one's key: neither is deleted, however often it is asked for."""
+    world = make_world(clips=0, usb_clips=1, hostile=False)
+    usb, module = world.blink.cloud.usb, MODULES[0]
+    (clip,) = usb.clips(module)
+    at = datetime.fromtimestamp(clip.created, UTC)
+    usb.add_clip(module, camera_name=clip.camera_name, created_at=at, template=clip.template)
+    world.sync(limit=1)
+    both = [hashlib.sha256(usb.clip_bytes(each.id)).hexdigest() for each in usb.clips(module)]
+    (archived,) = world.rows("SELECT sha256 FROM clips WHERE sha256 IS NOT NULL")
+    assert archived["sha256"] in both
+    for _ in range(3):
+        assert world.prune("usb").deleted == []
+        assert len(usb.clips(module)) == 2
+    assert any(
+        "another clip of this camera, time and size" in reason for reason in reasons(world, "usb").values()
+    )
 
 
 def test_recordings_and_imports_are_none_of_its_business(world: World) -> None:
