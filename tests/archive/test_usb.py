@@ -95,6 +95,19 @@ def test_a_clip_is_known_again_under_other_ids(catalog: Catalog) -> None:
     assert queue(catalog) == ["/clip/99"]
 
 
+def test_a_clip_whose_module_a_rebuild_did_not_know_is_known_again(catalog: Catalog) -> None:
+    """Made from the name of its file, a row has the key and not the module: listed, it is the same clip."""
+    record(catalog, stored())
+    (row,) = rows(catalog)
+    take(catalog, row["origin_key"])
+    with catalog.transaction():
+        catalog.db.execute("UPDATE clips SET sync_module_id = NULL, network_id = NULL, raw = '{}'")
+    assert record(catalog, stored(number="2"), now=NEXT).new == 0
+    (found,) = rows(catalog)
+    assert (found["sync_module_id"], found["network_id"], found["status"]) == (MODULE, 5, "archived")
+    assert (found["raw"], found["media"]) != (row["raw"], row["media"])  # those of the new manifest
+
+
 def test_an_archived_clip_is_not_fetched_again(catalog: Catalog) -> None:
     """A row that has its hash keeps it, whatever the next manifest says."""
     record(catalog, stored(number="1"))
