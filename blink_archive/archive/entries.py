@@ -104,6 +104,8 @@ def entry_of(given: object, columns: Mapping[str, str], *, now: datetime) -> Ent
             row[name] = _fit(name, columns[name], value)
         except ValueError as error:
             flaws.append(f"{name} {error}")
+            if name == "unproven":  # what nobody can read was said: the clip was not proven whole
+                row[name] = "its clips.json says so, and not legibly why"
     _check_identity(row)
     row["raw"] = _raw(given.get("item"), row, flaws)
     _settle_times(row, flaws)

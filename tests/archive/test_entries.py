@@ -360,3 +360,11 @@ def test_an_event_is_kept_as_json_that_any_reader_takes() -> None:
     event = {"at": AT, "kind": "archived", "detail": {"a": float("nan")}}
     (kept,) = entry_of(ENTRY | {"events": [event]}, COLUMNS, now=NOW).events
     assert json.loads(str(kept.detail)) == {"a": "NaN"}
+
+
+@pytest.mark.parametrize("told", [["cut"], 1, True, {}])
+def test_a_clip_whose_doubt_cannot_be_read_stays_in_doubt(told: Any) -> None:
+    """Else it would be proven by being illegible, and could be deleted at Blink."""
+    entry = entry_of(ENTRY | {"unproven": told}, COLUMNS | {"unproven": "TEXT"}, now=NOW)
+    assert entry.row["unproven"]
+    assert any(flaw.startswith("unproven") for flaw in entry.flaws)
