@@ -151,6 +151,13 @@ def test_the_catalogs_clips_are_what_is_planned_with(catalog: Catalog, store: St
     assert [clip.at_blink for clip in local_clips(catalog) if clip.key == "1"] == [True]
 
 
+def test_a_size_that_a_rebuild_could_not_know_is_nothing(catalog: Catalog, two: list[Path]) -> None:
+    """SHA256SUMS alone told of the clip, and its file was missing."""
+    with catalog.transaction():
+        catalog.db.execute("UPDATE clips SET bytes = NULL")
+    assert {clip.bytes for clip in planned(catalog, EVERYTHING)} == {len(b"picture 1")}
+
+
 def test_files_leave_and_the_rows_tell_of_it(
     archive: Archive, catalog: Catalog, store: Store, two: list[Path]
 ) -> None:
