@@ -24,7 +24,7 @@ def keep_days_option(function: Any) -> Any:
     """``--keep-days``: the command gets ``keep_days``."""
     return click.option(
         "--keep-days",
-        type=click.IntRange(min=0),
+        type=click.IntRange(min=0, max=36500),
         default=0,
         show_default=True,
         metavar="N",

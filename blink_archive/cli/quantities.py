@@ -43,7 +43,10 @@ class Size(click.ParamType[int]):
             return 0
         if not (found := _SIZE.fullmatch(text)):
             self.fail(f"{value!r} is no size. Write a number and its unit: 500GB, 1.5TB.", param, ctx)
-        return round(float(found[1]) * _UNITS[found[2].lower()])
+        count = float(found[1]) * _UNITS[found[2].lower()]
+        if count >= 2**63:
+            self.fail(f"{value!r} is more than any disk holds. Write less: 500GB, 1.5TB.", param, ctx)
+        return round(count)
 
 
 class Span(click.ParamType[timedelta]):

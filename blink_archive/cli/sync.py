@@ -88,7 +88,7 @@ def init_command(given: Globals) -> None:
 )
 @click.option(
     "--quiet-days",
-    type=click.IntRange(min=0),
+    type=click.IntRange(min=0, max=36500),
     default=7,
     show_default=True,
     metavar="N",

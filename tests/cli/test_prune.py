@@ -164,6 +164,15 @@ def test_options_that_would_be_ignored_are_wrong_usage(archived: World, options:
     assert quick(archived, "sync", *options).code == 2
 
 
+@pytest.mark.parametrize("days", ["-1", "36501", "9999999999"])
+@pytest.mark.parametrize("command", [("prune-remote",), ("usb", "prune"), ("sync", "--delete-remote")])
+def test_a_grace_that_is_no_number_of_days_is_wrong_usage(
+    archived: World, command: tuple[str, ...], days: str
+) -> None:
+    """More than a hundred years are no grace, and more than a date can hold."""
+    assert quick(archived, *command, "--yes", "--keep-days", days).code == 2
+
+
 # here
 
 
@@ -224,6 +233,7 @@ def test_prune_local_leaves_alone_what_it_does_not_know(archived: World) -> None
         ("--keep", "0d"),
         ("--max-size", "500"),
         ("--max-size", "much"),
+        ("--max-size", "9" * 400 + "GB"),
     ],
     ids=" ".join,
 )
