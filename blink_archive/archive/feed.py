@@ -97,7 +97,8 @@ def record_page(
             elif row["half"] and not item.partial:
                 _supersede(catalog, row, item, now=now)
             elif row["sha256"]:
-                _touch(catalog, row, item, now=now)
+                if doubt := _touch(catalog, row, item, now=now):
+                    problems.append((item.key, doubt))
             else:
                 _renew(catalog, row, item, now=now)
             unseen += not row["listed"]
@@ -173,9 +174,9 @@ def mark_dirty(catalog: Catalog, local_day: str) -> None:
 def _known(catalog: Catalog, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
     rows = catalog.rows(
         """
-        SELECT id, origin_key, sha256, updated_at, watched_now, local_day, partial, media, problem, gone_at,
-               remote_deleted_at, delete_confirmed_at, excluded_at, raw = '{}' AS bare,
-               instr(unproven, :never_whole) AND local_removed_at IS NULL AS half,
+        SELECT id, origin_key, created_at, sha256, unproven, updated_at, watched_now, local_day, partial,
+               media, problem, gone_at, remote_deleted_at, delete_confirmed_at, excluded_at,
+               raw = '{}' AS bare, instr(unproven, :never_whole) AND local_removed_at IS NULL AS half,
                coalesce(listed, 0) AS listed
         FROM clips LEFT JOIN counted ON clip_id = id
         WHERE origin = 'cloud' AND origin_key IN (SELECT value FROM json_each(:keys))
@@ -309,18 +310,25 @@ def _supersede(catalog: Catalog, row: dict[str, Any], item: MediaItem, *, now: d
     _renew(catalog, row, item, now=now)
 
 
-def _touch(catalog: Catalog, row: dict[str, Any], item: MediaItem, *, now: datetime) -> None:
-    """An archived clip is listed again; alive, whatever Blink said of its deletion before."""
+def _touch(catalog: Catalog, row: dict[str, Any], item: MediaItem, *, now: datetime) -> str | None:
+    """An archived clip is listed again; alive, whatever Blink said of its end before. Where Blink gave its id
+    to one of another second, what is here proves nothing of that one: returns this doubt, the first time."""
     updated = utc_text(item.updated_at) if item.updated_at else row["updated_at"]
-    was_deleted = row["remote_deleted_at"] or row["delete_confirmed_at"]
-    if (updated, item.watched, None) == (row["updated_at"], row["watched_now"], was_deleted):
-        return
-    changes = {"updated_at": updated, "watched_now": item.watched, "listed_at": utc_text(now)}
-    if was_deleted:
-        changes |= {"remote_deleted_at": None, "delete_confirmed_at": None}
+    created = utc_text(item.created_at)[:19] if item.created_at else row["created_at"][:19]
+    ended = row["remote_deleted_at"] or row["delete_confirmed_at"] or row["gone_at"]
+    was_guessed = "created_at" in (row["problem"] or "")
+    is_other = created != row["created_at"][:19] and not row["unproven"] and not was_guessed
+    if (updated, item.watched, None) == (row["updated_at"], row["watched_now"], ended) and not is_other:
+        return None
+    changes: dict[str, Any] = {"updated_at": updated, "watched_now": item.watched, "listed_at": utc_text(now)}
+    if is_other:
+        changes["unproven"] = f"Blink now lists another clip under its id, recorded at {created}Z"
+    if ended:
+        changes |= dict.fromkeys(("remote_deleted_at", "delete_confirmed_at", "gone_at", "gone_reason"))
         catalog.add_event("listed_again", at=now, clip_id=row["id"])
     update_row(catalog, row, changes)
     row.update(changes)  # a page that shifted can hold it twice
+    return changes.get("unproven")
 
 
 def _bury(catalog: Catalog, row: dict[str, Any], item: MediaItem, *, now: datetime) -> None:

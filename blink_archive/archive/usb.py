@@ -148,7 +148,7 @@ def _renew(catalog: Catalog, row: Mapping[str, Any], clip: StoredClip, *, now: d
     catalog.db.execute(
         "UPDATE clips SET media = ?, listed_at = ? WHERE id = ?", (clip.path, utc_text(now), row["id"])
     )
-    if row["gone_at"] and not row["sha256"]:
+    if row["gone_at"]:
         update_row(catalog, row, {"gone_at": None, "gone_reason": None})
     if row["remote_deleted_at"] or row["delete_confirmed_at"]:
         update_row(catalog, row, {"remote_deleted_at": None, "delete_confirmed_at": None})

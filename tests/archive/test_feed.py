@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from blink_archive.archive import feed, homescreen
+from blink_archive.archive import deletion, feed, homescreen
 from blink_archive.archive.catalog import Catalog
 from blink_archive.archive.filters import Filter
 from blink_archive.archive.queue import (
@@ -160,6 +160,33 @@ def test_archived_clip_is_not_touched(catalog: Catalog) -> None:
     changed = {column for column in after if after[column] != before[column]}
     assert changed == {"updated_at", "watched_now", "listed_at"}
     assert queued(catalog, now=LATER) == {}
+
+
+def test_an_id_that_blink_gave_to_another_clip_proves_nothing(catalog: Catalog) -> None:
+    """Else that one would be deleted at Blink by the file of the first. It is told once; a second's fraction
+    and a time that was only guessed are no other clip."""
+    list_items(catalog, make_item(), make_item(2, created_at=None))
+    archive_clip(catalog, "7000001")
+    archive_clip(catalog, "2")
+    same = make_item().created_at.replace(microsecond=5)  # type: ignore[union-attr]
+    assert list_items(catalog, make_item(created_at=same), make_item(2)).problems == ()
+    (told,) = list_items(catalog, make_item(created_at=DELETED), now=LATER).problems
+    assert told == ("7000001", clip_row(catalog)["unproven"])
+    assert "another clip" in told[1]
+    assert list_items(catalog, make_item(created_at=DELETED), now=LATER).problems == ()
+    plan = deletion.plan(catalog, Filter(), origin="cloud", keep=timedelta(0), now=LATER)
+    assert [clip.key for clip in plan.kept] == ["7000001"]
+
+
+def test_a_gone_clip_whose_file_was_found_is_at_blink_when_it_is_listed(catalog: Catalog) -> None:
+    """So it is told why it stays there, and `prune-local` lets it stay here."""
+    list_items(catalog, make_item())
+    archive_clip(catalog, "7000001")
+    catalog.db.execute("UPDATE clips SET gone_at = ?, gone_reason = 'x', unproven = 'x'", ("2026",))
+    list_items(catalog, make_item(), now=LATER)
+    assert clip_row(catalog)["gone_at"] is None
+    plan = deletion.plan(catalog, Filter(), origin="cloud", keep=timedelta(0), now=LATER)
+    assert [clip.key for clip in plan.kept] == ["7000001"]
 
 
 def test_unchanged_archived_clip_dirties_nothing(catalog: Catalog) -> None:
