@@ -143,12 +143,17 @@ class Repairs:
         detail = {"path": video.path, "kind": video.kind, "why": why}
         self._record(damage, "lost", changes, detail, whole=False)
 
-    def record_lost_thumbnail(self, damage: Damage, picture: Finding, *, why: str, aside: str | None) -> None:
-        """Nobody can bring the thumbnail any more; the clip itself is well. ``aside`` is where what was left
-        of it went."""
+    def record_lost_thumbnail(
+        self, damage: Damage, picture: Finding, *, why: str, not_found: bool, aside: str | None
+    ) -> None:
+        """Nobody can bring the thumbnail any more; the clip itself is well. ``not_found``: Blink answered so;
+        else it is asked again if it ever lists the clip. ``aside`` is where what was left of it went."""
         columns = ("thumbnail_path", "thumbnail_bytes", "thumbnail_sha256", "thumbnail_archived_at")
         changes: dict[str, Any] = dict.fromkeys(columns)
-        changes["thumbnail_missing_at"] = utc_text(self._now())
+        if not_found:
+            changes["thumbnail_missing_at"] = utc_text(self._now())
+        else:
+            changes["thumbnail_error"] = f"thumbnail: lost here; {why}"
         detail = {"path": picture.path, "kind": picture.kind, "why": why} | _moved(aside)
         self._record(damage, "lost", changes, detail, whole=True)
 

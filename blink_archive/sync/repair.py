@@ -189,13 +189,13 @@ class _Repair:
 
     async def _mend_thumbnail(self, damage: Damage, picture: Finding, receiver: Receiver) -> None:
         if why := _nobody_has(damage):
-            await self._lose_thumbnail(damage, picture, why)
+            await self._lose_thumbnail(damage, picture, why, not_found=False)
             return
         with ExitStack() as parts:
             try:
                 part = await receiver.thumbnail(damage.thumbnail or "", parts)
             except NotFound:
-                await self._lose_thumbnail(damage, picture, "Blink has it no more")
+                await self._lose_thumbnail(damage, picture, "Blink has it no more", not_found=True)
                 return
             except (BlinkError, BadMedia) as error:
                 self._leave(damage, picture, error)
@@ -218,11 +218,11 @@ class _Repair:
         if damage.picture is not None:  # it is lost with its clip
             self._tell(self.result.lost, damage.picture.path, damage.picture.kind, why)
 
-    async def _lose_thumbnail(self, damage: Damage, picture: Finding, why: str) -> None:
+    async def _lose_thumbnail(self, damage: Damage, picture: Finding, why: str, *, not_found: bool) -> None:
         await self.aside(self.archive.check_still_there)
         aside = await self.aside(partial(self.store.set_aside, picture.path))
         record = partial(self.repairs.record_lost_thumbnail, damage, picture, why=why, aside=aside)
-        await self.aside(record)
+        await self.aside(partial(record, not_found=not_found))
         self._tell(self.result.lost, picture.path, picture.kind, why)
 
     async def _mend_from_sticks(self, clips: dict[int | None, list[int]]) -> None:

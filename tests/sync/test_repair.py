@@ -401,6 +401,28 @@ def test_a_thumbnail_alone_can_be_lost(world: World, numbered: bool) -> None:
     assert world.sync().thumbnails == 0
 
 
+def test_a_lost_thumbnail_of_a_clip_that_returns_is_asked_for(world: World) -> None:
+    """Nobody was asked for it while the clip was deleted at Blink: that is no 404. Listed alive again, the clip
+    stays there until its thumbnail is here."""
+    one, *_ = archived(world)
+    catalog = world.archive.open_catalog(write=True)
+    with catalog.transaction():  # as a walk that a shifting page hid it from
+        catalog.db.execute(
+            "UPDATE clips SET remote_deleted_at = ? WHERE id = ?", (one["archived_at"], one["id"])
+        )
+    catalog.close()
+    (world.root / one["thumbnail_path"]).unlink()
+    assert names(mend(world).lost) == [one["thumbnail_path"]]
+    assert look(world).findings == ()
+    world.blink.faults.add(Fault(endpoint="thumbnail", kind="status", status=500))
+    world.sync(full=True)
+    assert one["origin_key"] in {clip.key for clip in world.plan().kept}
+    world.blink.faults.clear()
+    world.sync(full=True)
+    assert world.clip(one["origin_key"])["thumbnail_sha256"] == one["thumbnail_sha256"]
+    assert one["origin_key"] in {clip.key for clip in world.plan().delete}
+
+
 @pytest.mark.parametrize("origin", ["import", "liveview"])
 def test_what_blink_never_had_is_lost_at_once(world: World, origin: str) -> None:
     """An imported clip, and a recording of this program: there is nobody to ask."""
