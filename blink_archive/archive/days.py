@@ -63,12 +63,25 @@ def write_day(catalog: Catalog, store: Store, day: str) -> None:
         "SELECT * FROM clips WHERE local_day = ? AND local_removed_reason = 'pruned'", (day,)
     )
     rest = files([row | {"local_removed_at": None} for row in pruned])
-    store.remove([path for path, sha256 in rest if store.holds(path, sha256)])
+    store.remove(
+        [path for path, sha256 in rest if store.holds(path, sha256) and not _is_anothers(catalog, path)]
+    )
     for path, text in day_files(catalog, day).items():
         if text:
             store.write_text(path, text)
         else:
             store.remove([path])
+
+
+def _is_anothers(catalog: Catalog, path: str) -> bool:
+    """Whether a clip that was not pruned has that file, too: two thumbnails of the same bytes can be one."""
+    return bool(
+        catalog.rows(
+            "SELECT 1 FROM clips WHERE ? COLLATE NOCASE IN (path, thumbnail_path) AND sha256 IS NOT NULL "
+            "AND local_removed_reason IS NOT 'pruned'",
+            (path,),
+        )
+    )
 
 
 def day_files(catalog: Catalog, day: str) -> dict[str, str]:

@@ -248,3 +248,18 @@ def test_a_lost_clips_file_stays(catalog: Catalog, store: Store, two: list[Path]
         catalog.db.execute("INSERT INTO dirty_days SELECT DISTINCT local_day FROM clips")
     write_dirty_days(catalog, store)
     assert all(path.exists() for path in two)
+
+
+def test_a_file_that_another_clip_has_too_stays(catalog: Catalog, store: Store, two: list[Path]) -> None:
+    """A thumbnail of the same bytes was taken for the other's own; on some disks in other letters."""
+    one = clip_row(catalog, "1")
+    with catalog.transaction():
+        catalog.db.execute(
+            "UPDATE clips SET thumbnail_path = ?, thumbnail_sha256 = ? WHERE origin_key = '2'",
+            (one["thumbnail_path"].upper(), one["thumbnail_sha256"]),
+        )
+    run = catalog.begin_run("prune-local", now=NOW)
+    clips = [clip for clip in planned(catalog, EVERYTHING) if clip.key == "1"]
+    assert record_removal(catalog, store, clips, run=run, now=NOW) == {}
+    write_dirty_days(catalog, store)
+    assert [path.exists() for path in two[:3]] == [False, True, True]
