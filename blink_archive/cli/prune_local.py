@@ -108,6 +108,7 @@ def _remove(archive: Archive, wanted: Retention, agreed: set[str]) -> tuple[Loca
                 batch = clips[start : start + _BATCH]
                 if wanted.keep_starred:
                     batch = without_stars(catalog, batch)  # a star needs no lock
+                archive.check_still_there()  # on a disk that left, all files are missing
                 found = record_removal(catalog, archive.store, batch, run=run, now=now())
                 strange |= {keys[clip]: path for clip, path in found.items()}
                 gone |= {clip.key for clip in batch}

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from blink_archive.archive import retention
 from blink_archive.archive.filters import Filter
 from blink_archive.cli import prune_local
 from blink_archive.cli.prune import Deletion
@@ -212,6 +213,30 @@ def test_prune_local_by_force(archived: World) -> None:
     assert found["kept"] == []
     assert archived.files() == {}
     assert archived.sync(full=True).fetched == 0
+
+
+def test_prune_local_gives_nothing_up_on_a_disk_that_left(
+    archived: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All files are missing there, which is no reason to call them pruned; the next try removes them."""
+    narrowed = retention.narrowed
+
+    def leave(*arguments: Any) -> Any:
+        archived.root.rename(archived.root.with_name("left"))
+        archived.root.mkdir()
+        return narrowed(*arguments)
+
+    options = ("--catalog", str(archived.root.with_name("catalog.db")))
+    archived.root.joinpath("catalog.db").rename(options[1])
+    monkeypatch.setattr(retention, "narrowed", leave)
+    done = quick(archived, *options, "prune-local", "--max-size", "0", "--force", "--yes")
+    assert done.code == 1
+    assert "is not an archive" in done.err
+    assert list(archived.root.iterdir()) == []
+    archived.root.rmdir()
+    archived.root.with_name("left").rename(archived.root)
+    archived.root.with_name("catalog.db").rename(archived.root / "catalog.db")
+    assert not archived.rows("SELECT 1 FROM clips WHERE local_removed_at IS NOT NULL")
 
 
 def test_prune_local_leaves_alone_what_it_does_not_know(archived: World) -> None:
