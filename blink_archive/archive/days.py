@@ -63,8 +63,9 @@ def write_day(catalog: Catalog, store: Store, day: str) -> None:
         "SELECT * FROM clips WHERE local_day = ? AND local_removed_reason = 'pruned'", (day,)
     )
     rest = files([row | {"local_removed_at": None} for row in pruned])
+    # one after the other: each leaves as soon as it was looked at
     store.remove(
-        [path for path, sha256 in rest if store.holds(path, sha256) and not _is_anothers(catalog, path)]
+        path for path, sha256 in rest if store.holds(path, sha256) and not _is_anothers(catalog, path)
     )
     for path, text in day_files(catalog, day).items():
         if text:
