@@ -87,7 +87,8 @@ def plan(
             WHEN origin = 'cloud' AND thumbnail_sha256 IS NULL AND thumbnail_missing_at IS NULL
               THEN coalesce(thumbnail_error, 'its thumbnail is not here')
             WHEN {_HAS_TWIN} THEN 'its stick has, or had, another clip of this camera, time and size'
-            WHEN origin = 'cloud' AND origin_key GLOB '*[^0-9]*' THEN 'Blink gave it no id'
+            WHEN origin = 'cloud' AND (origin_key GLOB '*[^0-9]*' OR origin_key GLOB '0*')
+              THEN 'Blink gave it no id'
             WHEN archived_at > :until THEN 'archived only ' || substr(archived_at, 1, 16) || 'Z'
           END AS kept
         FROM clips

@@ -193,6 +193,7 @@ def test_a_file_that_fails_its_walk_stops_all_deletion(world: World, asked: list
         ({"local_removed_at": "2026", "local_removed_reason": "pruned"}, "not here any more: pruned"),
         ({"local_removed_at": "2026", "local_removed_reason": "lost"}, "not here any more: lost"),
         ({"origin_key": "item-1a2b"}, "Blink gave it no id"),
+        ({"origin_key": "07100001"}, "Blink gave it no id"),  # which is another clip's, as a number
     ],
     ids=str,
 )  # fmt: skip
