@@ -189,6 +189,17 @@ def test_a_gone_clip_whose_file_was_found_is_at_blink_when_it_is_listed(catalog:
     assert [clip.key for clip in plan.kept] == ["7000001"]
 
 
+def test_an_archived_clip_that_a_rebuild_made_from_its_name_gets_its_place_at_blink(catalog: Catalog) -> None:
+    """So that a repair, and its thumbnail, can be asked for."""
+    list_items(catalog, make_item())
+    archive_clip(catalog, "7000001")
+    before = clip_row(catalog)
+    catalog.db.execute("UPDATE clips SET media = NULL, thumbnail = NULL")
+    list_items(catalog, make_item(), now=LATER)
+    after = clip_row(catalog)
+    assert (after["media"], after["thumbnail"]) == (before["media"], before["thumbnail"])
+
+
 def test_unchanged_archived_clip_dirties_nothing(catalog: Catalog) -> None:
     """A clip that the overlap lists again, unchanged, does not make its day be written anew."""
     list_items(catalog, make_item())
