@@ -287,7 +287,10 @@ class Catalog:
 
     def _check_format(self) -> None:
         if self.value("PRAGMA application_id") != APPLICATION_ID:
-            raise ArchiveError(f"{self.path} is not a catalog of blink-archive. Check --catalog.")
+            raise ArchiveError(
+                f"{self.path} is not a catalog of blink-archive. Check --catalog, put back a copy of it, or "
+                "run `blink-archive catalog rebuild`, which makes a new one from the folder."
+            )
         found = self.value("PRAGMA user_version")
         if found > FORMAT:
             raise NewerFormat(

@@ -147,7 +147,15 @@ def _archive(archive: Archive, catalog: Catalog) -> Iterator[Finding]:
     expected = [{"uuid": marker.uuid, "account_id": marker.account_id, "format": FORMAT}]
     found = catalog.rows("SELECT uuid, account_id, format FROM archive")
     if found != expected:
-        yield Finding("archive", f"it says {found}, and the folder's {layout.MARKER} {expected}")
+        said, of_folder = (
+            "; ".join(", ".join(f"{name} {value}" for name, value in row.items()) for row in rows)
+            for rows in (found, expected)
+        )
+        yield Finding(
+            "archive",
+            f"it says {said or 'nothing'}, and the folder's {layout.MARKER} {of_folder}: a catalog of "
+            "another archive has to be moved away before a rebuild",
+        )
 
 
 def _times(catalog: Catalog) -> Iterator[Finding]:

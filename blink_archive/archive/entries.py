@@ -129,7 +129,8 @@ def check_file(path: str, suffixes: Iterable[str]) -> str:
 
 
 def _load(data: bytes) -> Any:
-    return json.loads(data.decode("utf-8"), object_pairs_hook=_object)
+    # An editor may have saved it in another UTF, or with a mark of the order of bytes.
+    return json.loads(data.decode(json.detect_encoding(data)), object_pairs_hook=_object)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

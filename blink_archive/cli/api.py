@@ -137,7 +137,7 @@ def _check(method: str, path: str, *, obsolete: bool) -> None:
     """Refuses a call that deletes clips, or that the table marks as obsolete."""
     from ..protocol.endpoints import ENDPOINTS, endpoint_of
 
-    plain = normpath("/" + unquote(_path_of(path)).lstrip("/"))
+    plain = _plain(_path_of(path))
     for name, instead in _DELETING.items():
         if ENDPOINTS[name].ids_in(plain) is not None:
             raise UsageError(
@@ -150,6 +150,13 @@ def _check(method: str, path: str, *, obsolete: bool) -> None:
             f"{found.method} {found.path} is obsolete: Blink may answer with an error or with old data. "
             "--obsolete asks all the same."
         )
+
+
+def _plain(path: str) -> str:
+    """``path`` as a server may read it, which knows neither case nor what follows a segment's ; or a form
+    such as .json at the end."""
+    path = normpath("/" + re.sub(r";[^/]*", "", unquote(path)).lstrip("/"))
+    return re.sub(r"\.[a-z]+$", "", path.lower())
 
 
 def _body(data: str) -> Any:

@@ -13,6 +13,7 @@ from .options import Globals, command, filter_options, make_filter
 from .output import (
     MISSING,
     ago,
+    counted,
     local,
     now,
     print_json,
@@ -151,11 +152,11 @@ def status_command(given: Globals) -> None:
         print_json(found)
         return
     click.echo(f"Archive    {archive.root}, account {found['account']}, {size(found['free_bytes'])} free")
-    for name in ("archived", "waiting", "gone", "deleted", "excluded", "covered"):
+    for name in ("archived", "waiting", "gone", "deleted", "excluded", "covered", "pruned", "lost"):
         state = found["clips"].get(name, {"clips": 0, "bytes": 0})
         if state["clips"] or name in ("archived", "waiting"):
             note = f", {size(state['bytes'])}" if state["bytes"] else ""
-            click.echo(f"{name.capitalize():10} {state['clips']} clips{note}")
+            click.echo(f"{name.capitalize():10} {counted(state['clips'], 'clips')}{note}")
     if found["unproven"]:
         click.echo(f"Unproven   {found['unproven']} clips are kept that could not be proven whole")
     if found["failing"]:

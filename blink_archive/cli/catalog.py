@@ -10,7 +10,7 @@ import click
 from ..errors import ArchiveError, IntegrityError, UsageError
 from .groups import group
 from .options import Globals, NamedPath, command
-from .output import bars_wanted, now, print_json, printable, size, with_byte_bar
+from .output import bars_wanted, counted, now, print_json, printable, size, with_byte_bar
 
 if TYPE_CHECKING:
     from ..archive.rebuild import Report as Rebuilt
@@ -67,7 +67,10 @@ def backup_command(given: Globals, *, file: Path) -> None:
     if given.json:
         print_json({"file": str(target), "bytes": length, "clips": clips})
     else:
-        given.say(f"The catalog, with {clips} clips, is copied to {printable(str(target))}, {size(length)}.")
+        given.say(
+            f"The catalog, with {counted(clips, 'clips')}, is copied to {printable(str(target))}, "
+            f"{size(length)}."
+        )
 
 
 @command("rebuild")
@@ -86,7 +89,8 @@ def rebuild_command(given: Globals, *, yes: bool) -> None:
 
     def agree(clips: int) -> None:
         warning = (
-            f"The catalog {archive.catalog_path} is sound, has {clips} clips, and knows more than the folder."
+            f"The catalog {archive.catalog_path} is sound, has {counted(clips, 'clips')}, and knows more "
+            "than the folder."
         )
         if yes:
             return
@@ -127,9 +131,10 @@ def _tell(given: Globals, report: Rebuilt) -> None:
     """What there is now, what a person should look at, what is not known, and what to do next."""
     count = report.counts
     click.echo(
-        f"The new catalog has {count['clips']} clips of {count['days']} days: {count['archived']} archived, "
-        f"{count['waiting']} waiting, {count['gone']} gone, {count['deleted']} deleted at Blink, "
-        f"{count['pruned']} pruned here, {count['lost']} lost; {count['excluded']} are excluded, and "
+        f"The new catalog has {counted(count['clips'], 'clips')} of {counted(count['days'], 'days')}: "
+        f"{count['archived']} archived, {count['waiting']} waiting, {count['gone']} gone, "
+        f"{count['deleted']} deleted at Blink, {count['pruned']} pruned here, {count['lost']} lost; "
+        f"{count['excluded']} excluded, and "
         f"{count['starred']} starred."
     )
     for name, words in _LISTS.items():
@@ -182,12 +187,13 @@ def check_command(given: Globals) -> None:
         if len(report.findings) > _SHOWN:
             click.echo(f"… and {len(report.findings) - _SHOWN} more (--json)")
         if report.counts:
-            click.echo(f"{', '.join(f'{count} {name}' for name, count in report.counts.items())}.")
+            rows = (counted(count, name.replace("_", " ")) for name, count in report.counts.items())
+            click.echo(f"{', '.join(rows)}.")
     for sentence in report.unchecked:
         given.say(sentence)
     if report.findings:
         raise IntegrityError(
-            f"The catalog {archive.catalog_path} is not sound: {len(report.findings)} findings. Put back a "
-            "copy of it (`catalog backup` makes one), or run `blink-archive catalog rebuild`, which makes a "
-            "new one from the folder and keeps this one. No file of the archive was changed."
+            f"The catalog {archive.catalog_path} is not sound: {counted(len(report.findings), 'findings')}. "
+            "Put back a copy of it (`catalog backup` makes one), or run `blink-archive catalog rebuild`, "
+            "which makes a new one from the folder and keeps this one. No file of the archive was changed."
         )

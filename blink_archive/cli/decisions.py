@@ -29,7 +29,8 @@ def exclude_command(given: Globals, *, clips: tuple[str, ...]) -> None:
 @_ids
 def include_command(given: Globals, *, clips: tuple[str, ...]) -> None:
     """Fetch these clips after all: the opposite of `exclude`."""
-    _decide(given, clips, "included", "will be fetched by the next sync, if Blink still has it")
+    words = "will be fetched by the next sync, if Blink still has it"
+    _decide(given, clips, "included", words, again="was not excluded")
 
 
 @command("star")
@@ -46,7 +47,7 @@ def unstar_command(given: Globals, *, clips: tuple[str, ...]) -> None:
     _decide(given, clips, "unstarred", "has no star")
 
 
-def _decide(given: Globals, clips: tuple[str, ...], decision: Decision, words: str) -> None:
+def _decide(given: Globals, clips: tuple[str, ...], decision: Decision, words: str, again: str = "") -> None:
     from ..archive.decisions import decide
 
     archive = given.archive()
@@ -59,4 +60,4 @@ def _decide(given: Globals, clips: tuple[str, ...], decision: Decision, words: s
         print_json([{"clip": clip, "decision": decision, "new": new} for clip, new in changed.items()])
         return
     for clip, new in changed.items():
-        given.say(f"Clip {clip} {words}." if new else f"Clip {clip} {words}, as before.")
+        given.say(f"Clip {clip} {words if new else again or f'{words}, as before'}.")

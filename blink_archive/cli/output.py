@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+import re
 import sys
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _REDRAW = 0.2  # seconds, at least, between two drawings of a bar
+_SEVERAL = re.compile(r"s\b")
 MISSING = "`blink-archive query 'SELECT * FROM missing'`"
 
 
@@ -153,6 +155,11 @@ def size(count: float) -> str:
     return f"{count:.1f} TB"
 
 
+def counted(count: int, things: str) -> str:
+    """``3 clips``, ``1 clip``: ``things`` is named as of several, its first word in -s the thing itself."""
+    return f"{count} {things}" if count != 1 else f"1 {re.sub(_SEVERAL, '', things, count=1)}"
+
+
 def ago(text: str | None, *, now: datetime) -> str:
     """``3 hours ago``, ``in 2 days``, of a catalog time."""
     if text is None:
@@ -166,7 +173,7 @@ def _span(span: timedelta) -> str:
     for unit, name in ((86400, "day"), (3600, "hour"), (60, "minute")):
         count = int(span.total_seconds() // unit)
         if count:
-            return f"{count} {name}{'s' if count != 1 else ''}"
+            return counted(count, f"{name}s")
     return "less than a minute"
 
 

@@ -10,7 +10,8 @@ import click
 from ..errors import UsageError
 from .interrupts import run_interruptibly
 from .options import Globals, Lines, command, make_filter
-from .output import now, print_json, print_table, printable, size
+from .output import counted, now, print_json, print_table, printable, size
+from .quantities import Days
 
 if TYPE_CHECKING:
     from ..archive.deletion import AtBlink
@@ -24,7 +25,7 @@ def keep_days_option(function: Any) -> Any:
     """``--keep-days``: the command gets ``keep_days``."""
     return click.option(
         "--keep-days",
-        type=click.IntRange(min=0, max=36500),
+        type=Days(),
         default=0,
         show_default=True,
         metavar="N",
@@ -146,7 +147,7 @@ class Deletion:
         rows = [*((clip, "delete") for clip in plan.delete), *((clip, "keep") for clip in plan.kept)]
         if rows:
             print_table(("clip", "recorded", "camera", "plan", "reason"), rows, cells=_cells)
-        click.echo(f"{self._gist()}. Nothing was deleted; each file is proven again before its clip goes.")
+        click.echo(f"{self.gist()}. Nothing was deleted; each file is proven again before its clip goes.")
 
     def run(self, archive: Archive, *, yes: bool) -> int:
         """Ask, delete, and tell, but for JSON; the exit code."""
@@ -158,7 +159,7 @@ class Deletion:
         if not plan.delete:
             given.say(f"No clip {self._place} can be deleted.")
             return 0
-        if not yes and not click.confirm(f"{self._gist()}. Delete them?", err=True):
+        if not yes and not click.confirm(f"{self.gist()}. Delete them?", err=True):
             given.say("Nothing was deleted.")
             return 0
         chosen = frozenset(clip.key for clip in plan.delete)
@@ -179,10 +180,14 @@ class Deletion:
         for warning in done.warnings:
             given.say(f"Warning: {warning}")
         if done.unclear:
-            given.say(f"Blink gave no clear answer about {len(done.unclear)} clips: the next sync tells.")
+            given.say(
+                f"Blink gave no clear answer about {counted(len(done.unclear), 'clips')}: the next sync "
+                "tells."
+            )
         if not given.json and not given.quiet:
             click.echo(
-                f"Deleted {len(done.deleted)} clips {self._place}, {size(done.bytes)}. They are safe here."
+                f"Deleted {counted(len(done.deleted), 'clips')} {self._place}, {size(done.bytes)}."
+                + (" All of it is safe here." if done.deleted else "")
             )
         if done.stopped:
             click.echo(f"blink-archive: {done.stopped}", err=True)
@@ -196,10 +201,11 @@ class Deletion:
         }
         return found if self._done is None else found | self._done.as_json()
 
-    def _gist(self) -> str:
+    def gist(self) -> str:
+        """How many clips can go, of how many."""
         go, stay = self._plan.delete, self._plan.kept
         total = size(sum(clip.bytes or 0 for clip in go))
-        return f"{len(go)} of {len(go) + len(stay)} clips {self._place} can go, {total}"
+        return f"{len(go)} of {counted(len(go) + len(stay), 'clips')} {self._place} can go, {total}"
 
 
 def _facts(clip: AtBlink) -> dict[str, str]:

@@ -9,7 +9,7 @@ import click
 
 from ..errors import IntegrityError, UsageError
 from .options import Globals, command
-from .output import now, print_json, print_table, printable, size
+from .output import counted, now, print_json, print_table, printable, size
 from .prune import check_asking, yes_option
 from .quantities import Size, Span
 
@@ -81,7 +81,7 @@ def prune_local_command(
     _tell(given, plan, strange, max_size=max_size)
     if strange:
         raise IntegrityError(
-            f"{len(strange)} clips were left alone, since their files are not what the catalog knows: "
+            f"{counted(len(strange), 'clips')} stayed, since the files are not what the catalog knows: "
             f"{next(iter(strange.values()))} is one. `blink-archive verify` tells of them all."
         )
 
@@ -147,7 +147,7 @@ def _tell(given: Globals, plan: LocalPlan, strange: dict[str, str], *, max_size:
     if max_size is not None and plan.left > max_size:
         given.say(f"What stays is still {size(plan.left)}, more than {size(max_size)}.")
     if not given.quiet:
-        click.echo(f"Removed {len(removed)} clips, {size(sum(clip.bytes for clip in removed))}.")
+        click.echo(f"Removed {counted(len(removed), 'clips')}, {size(sum(clip.bytes for clip in removed))}.")
 
 
 def _facts(plan: LocalPlan) -> dict[str, Any]:
@@ -159,7 +159,8 @@ def _facts(plan: LocalPlan) -> dict[str, Any]:
 
 def _gist(plan: LocalPlan) -> str:
     total = size(sum(clip.bytes for clip, _ in plan.remove))
-    return f"{len(plan.remove)} clips are to leave the archive, {total}"
+    leave = "is to leave" if len(plan.remove) == 1 else "are to leave"
+    return f"{counted(len(plan.remove), 'clips')} {leave} the archive, {total}"
 
 
 def _cells(row: Any) -> tuple[Any, ...]:

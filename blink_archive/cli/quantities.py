@@ -11,6 +11,7 @@ import click
 from ..errors import UsageError
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt])b?", re.IGNORECASE)
+_MANY_DAYS = 36_500  # a hundred years: dates end somewhere
 _UNITS = {"k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 
 
@@ -29,6 +30,19 @@ class Rate(click.ParamType[float]):
         if not 1 <= rate < float("inf"):
             self.fail(f"{value!r} would let nothing through. Write 2MB/s or 500k.", param, ctx)
         return rate
+
+
+class Days(click.IntRange):
+    """A whole number of days, 0 to a hundred years; ``7d``, as spans are written, is that number, too."""
+
+    def __init__(self) -> None:
+        super().__init__(min=0, max=_MANY_DAYS)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        text = str(value).strip()
+        if not (found := re.fullmatch(r"(-?\d+)d?", text)):
+            self.fail(f"{value!r} is no number of days. Write a whole number, such as 7.", param, ctx)
+        return int(super().convert(int(found[1]), param, ctx))
 
 
 class Size(click.ParamType[int]):

@@ -12,9 +12,9 @@ from ..errors import NotAnArchive, UsageError
 from .actions import typed
 from .interrupts import run_interruptibly
 from .options import Globals, command, filter_options, make_filter
-from .output import MISSING, SyncProgress, bars_wanted, local, now, print_json, printable, size
+from .output import MISSING, SyncProgress, bars_wanted, counted, local, now, print_json, printable, size
 from .prune import Deletion, check_asking, keep_days_option, yes_option
-from .quantities import Rate, Size
+from .quantities import Days, Rate, Size
 
 if TYPE_CHECKING:
     from ..archive.folder import Archive
@@ -88,7 +88,7 @@ def init_command(given: Globals) -> None:
 )
 @click.option(
     "--quiet-days",
-    type=click.IntRange(min=0, max=36500),
+    type=Days(),
     default=7,
     show_default=True,
     metavar="N",
@@ -161,14 +161,14 @@ def sync_command(
         raise UsageError("--keep-days and --yes belong to --delete-remote. Add it, or leave them out.")
     if delete_remote and origin == "usb":
         raise UsageError("--delete-remote is for the cloud. For sticks, run `blink-archive usb prune`.")
+    wish = Wish("cloud", options.wanted, timedelta(days=keep_days)) if delete_remote else None
     if dry_run:
-        _dry_run(given, options)
+        _dry_run(given, options, wish)
         return
     if delete_remote:
         check_asking(given, yes=yes)
     archive = _archive(given, create=create)
     summary = run_sync(given, archive, options)
-    wish = Wish("cloud", options.wanted, timedelta(days=keep_days)) if delete_remote else None
     raise click.exceptions.Exit(_conclude(given, archive, summary, wish, yes=yes))
 
 
@@ -240,7 +240,7 @@ def _create(given: Globals) -> tuple[Archive, bool]:
     )
 
 
-def _dry_run(given: Globals, options: Options) -> None:
+def _dry_run(given: Globals, options: Options, wish: Wish | None) -> None:
     from ..archive.catalog import Catalog
     from ..sync.forecast import forecast
     from ..sync.ports import Time
@@ -267,6 +267,7 @@ def _dry_run(given: Globals, options: Options) -> None:
                 catalog.close()
 
     found = run_interruptibly(run())
+    deletion = Deletion(given, wish) if wish is not None and has_archive else None
     if given.json:
         print_json(
             {
@@ -278,15 +279,18 @@ def _dry_run(given: Globals, options: Options) -> None:
                 "full_walk": found.full_walk,
                 "warnings": list(found.warnings),
             }
+            | ({} if deletion is None else {"deletion": deletion.as_json()})
         )
         return
     for warning in found.warnings:
         given.say(f"Warning: {warning}")
     basis = "by the average of what is archived" if found.measured else "at 1.5 MB a clip, a guess"
-    click.echo(f"A sync would fetch {found.clips} clips, about {size(found.bytes)} ({basis}).")
-    if found.first_expires_at:
+    click.echo(f"A sync would fetch {counted(found.clips, 'clips')}, about {size(found.bytes)} ({basis}).")
+    if found.clips and found.first_expires_at:
         click.echo(f"Blink deletes the oldest of them at {local(found.first_expires_at)}.")
-    click.echo("Nothing was fetched or recorded.")
+    if deletion is not None:
+        click.echo(f"Of what is archived now, {deletion.gist()}: `prune-remote --dry-run` shows each.")
+    click.echo(f"Nothing was fetched or recorded{'' if wish is None else ', or deleted at Blink'}.")
 
 
 def _tell(given: Globals, summary: Summary) -> None:
@@ -307,11 +311,11 @@ def _tell(given: Globals, summary: Summary) -> None:
     if not given.quiet and summary.account:
         account = summary.account
         click.echo(
-            f"Fetched {summary.fetched} clips and {summary.thumbnails} thumbnails, {size(summary.bytes)}, in "
-            f"{timedelta(seconds=round(summary.seconds))}."
+            f"Fetched {counted(summary.fetched, 'clips')} and {counted(summary.thumbnails, 'thumbnails')}, "
+            f"{size(summary.bytes)}, in {timedelta(seconds=round(summary.seconds))}."
         )
         click.echo(
-            f"Of {account['counted']} clips: {account['archived_now']} archived now, "
+            f"Of {counted(account['counted'], 'clips')}: {account['archived_now']} archived now, "
             f"{account['archived_before']} before, {account['waiting']} waiting, "
             f"{account['excluded']} excluded, {account['deleted']} deleted at Blink, {account['gone']} gone"
             + (f", {account['covered']} on a stick as well." if account["covered"] else ".")

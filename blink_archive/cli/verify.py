@@ -13,7 +13,7 @@ import click
 from ..errors import IntegrityError, UsageError
 from .interrupts import run_interruptibly
 from .options import Globals, NamedPath, command
-from .output import SyncProgress, bars_wanted, local, now, print_json, printable, size, with_byte_bar
+from .output import SyncProgress, bars_wanted, counted, local, now, print_json, printable, size, with_byte_bar
 from .quantities import Span
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ..sync.repair import Repaired
 
 _SHOWN = 20
+_FOREIGN = "A foreign one is yours to move elsewhere; `blink-archive import` takes clips in."
 _KINDS = ("missing", "changed", "foreign")
 
 
@@ -192,7 +193,8 @@ def _tell(
     if len(findings) > _SHOWN:
         click.echo(f"… and {len(findings) - _SHOWN} more (--json)")
     click.echo(
-        f"{report.checked} files read, {size(report.bytes)}, {len(report.findings)} not as they should be."
+        f"{counted(report.checked, 'files')} read, {size(report.bytes)}, {len(report.findings)} not as they "
+        "should be."
     )
     if repaired is not None:
         _tell_repaired(given, repaired)
@@ -235,7 +237,7 @@ def _tell_repaired(given: Globals, repaired: Repaired) -> None:
         for fate in fates:
             click.echo(f"{what}: {printable(fate.path)} (was {fate.was}; {printable(fate.detail)})")
     click.echo(
-        f"{len(repaired.repaired)} files repaired, {len(repaired.lost)} lost, "
+        f"{counted(len(repaired.repaired), 'files')} repaired, {len(repaired.lost)} lost, "
         f"{len(repaired.unrepaired)} not repaired."
     )
     for warning in repaired.warnings:
@@ -245,7 +247,7 @@ def _tell_repaired(given: Globals, repaired: Repaired) -> None:
 def _reach(report: Report, reach: Oldest) -> str:
     """How far a verify came that had so much time."""
     if report.left:
-        sentence = f"The time is up; {report.left} clips are left to be read by the next verify."
+        sentence = f"The time is up; {counted(report.left, 'clips')} left to be read by the next verify."
     else:
         sentence = "All clips were read in the time given."
     if reach.never:
@@ -276,12 +278,13 @@ def _end(
 def _verdict(report: Report, folder: Path, *, recorded: bool) -> str:
     counts: Counter[str] = Counter(finding.kind for finding in report.findings)
     told = ", ".join(f"{counts[kind]} {kind}" for kind in _KINDS if counts[kind])
-    verdict = (
-        f"{folder} is not as it was archived: {told}. No file was changed; a missing or changed one can be "
-        "put back from a copy of the folder."
-    )
+    verdict = f"{folder} is not as it was archived: {told}. No file was changed."
+    if counts["missing"] or counts["changed"]:
+        verdict += " A missing or changed one can be put back from a copy of the folder."
     if any(finding.clip_id is not None for finding in report.findings):
         verdict += " `blink-archive verify --repair` fetches it again where Blink still has it."
+    if counts["foreign"]:
+        verdict += f" {_FOREIGN}"
     if report.days and recorded:
         verdict += " The next sync writes the SHA256SUMS and clips.json of these days anew."
     return verdict
@@ -294,7 +297,6 @@ def _left(report: Report, folder: Path, repaired: Repaired) -> str | None:
     told += [f"{foreign} foreign"] if foreign else []
     if not told:
         return None
-    return (
-        f"{folder} is not as it was archived: {', '.join(told)}. Run it again, or put files back from a copy "
-        "of the folder; a foreign one is yours to move elsewhere."
-    )
+    advice = ["Run it again, or put files back from a copy of the folder."] if repaired.unrepaired else []
+    advice += [_FOREIGN] if foreign else []
+    return f"{folder} is not as it was archived: {', '.join(told)}. {' '.join(advice)}"

@@ -281,6 +281,15 @@ def test_lines_are_only_looked_at_where_the_whole_is_damaged() -> None:
     assert parse_day(text.replace("\n", "\r\n").encode(), "2026-11-23").damage is None
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-32"])
+def test_a_day_that_an_editor_saved_in_another_utf(two: Archive, encoding: str) -> None:
+    """It says the same, so a verify lets it be; a rebuild reads it, too."""
+    file = two.root / DAY / "clips.json"
+    file.write_bytes(file.read_text("utf-8").encode(encoding))
+    report = made_anew(two)
+    assert (report.damaged, report.counts["clips"]) == ([], 2)
+
+
 ODD: list[Any] = [
     None, True, -1, 0, 2**70, 1.5, float("nan"), "", "x", "\ud800", "\0", "../../etc/passwd", "a" * 5000, [], {}, [[]],
     {"a": []}, AT, "9999-12-31T23:59:59.999999Z", SHA, "pruned", "usb", "import", "liveview", f"{NAME}.mp4", "UTC",

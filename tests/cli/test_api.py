@@ -180,6 +180,8 @@ def test_an_obsolete_call_is_refused(world: World, path: str) -> None:
         ("/api/v1/accounts/{account_id}/media/delete", "prune-remote"),
         ("/api/v1/accounts/{account_id}/media/delete/?x=1", "prune-remote"),
         ("/api//v1/accounts/./{account_id}/media/%64elete", "prune-remote"),
+        ("/api/v1/accounts/{account_id}/media/delete;x=1", "prune-remote"),
+        ("/api/v1/accounts/{account_id};x/MEDIA/Delete.json", "prune-remote"),
         ("/api/v2/video/7000001/delete", "prune-remote"),
         ("/api/v1/accounts/1/networks/2/sync_modules/3/local_storage/manifest/4/clip/delete/5", "usb prune"),
     ],

@@ -169,6 +169,26 @@ def test_check_says_what_is_wrong_and_what_to_do(
     assert told["findings"][0]["where"] == where
 
 
+def test_a_catalog_of_another_archive_is_told_apart(signed_out: World) -> None:
+    """Both names are said, and what has to be done before a rebuild, which refuses it."""
+    sqlite(signed_out.root / "catalog.db", "UPDATE archive SET uuid = 'another'")
+    done = quick(signed_out, "catalog", "check")
+    assert done.code == 7
+    assert "it says uuid another, account_id 1100001, " in done.out
+    assert "has to be moved away before a rebuild" in done.out
+    assert "1 finding." in done.err
+    assert "another archive" in quick(signed_out, "catalog", "rebuild", "--yes").err
+
+
+def test_an_empty_catalog_names_the_rebuild(signed_out: World) -> None:
+    """A file of no bytes is no catalog; the rebuild that the message names takes it."""
+    (signed_out.root / "catalog.db").write_bytes(b"")
+    done = quick(signed_out, "status")
+    assert done.code == 1
+    assert "`blink-archive catalog rebuild`" in done.err
+    assert quick(signed_out, "catalog", "rebuild").code == 0
+
+
 def sqlite(path: Path, statement: str) -> None:
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute(statement)

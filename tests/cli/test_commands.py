@@ -6,10 +6,13 @@ import csv
 import io
 import json
 import os
+import re
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import click
@@ -20,6 +23,7 @@ from blink_archive.simulator import Fault
 
 from ..conftest import MakeWorld
 from ..world import World
+from .quick import quick
 
 
 def test_sync_prints_the_account_and_the_same_as_json(world: World) -> None:
@@ -242,6 +246,21 @@ def test_status_tells_how_the_archive_stands(archived: World) -> None:
     words = archived.run("status").stdout
     for word in ("Archived", "Waiting", "Last run", "Watermark", "Expiring", "free"):
         assert word in words
+
+
+def test_status_tells_of_every_clip(archived: World) -> None:
+    """Those that were lost or pruned here, too: the figures add up to the clips that there are."""
+    kept = archived.rows("SELECT id FROM clips WHERE sha256 IS NOT NULL LIMIT 3")
+    with closing(sqlite3.connect(archived.root / "catalog.db")) as db, db:
+        db.executemany(
+            "UPDATE clips SET local_removed_at = archived_at, local_removed_reason = ? WHERE id = ?",
+            [(reason, row["id"]) for reason, row in zip(("pruned", "pruned", "lost"), kept, strict=True)],
+        )
+    words = quick(archived, "status").out
+    assert "Pruned     2 clips," in words
+    assert "Lost       1 clip," in words
+    figures = re.findall(r"^\w+ +(\d+) clips?\b", words, re.MULTILINE)
+    assert sum(map(int, figures)) == archived.rows("SELECT count(*) AS n FROM clips")[0]["n"]
 
 
 def test_query_prints_tables_json_and_csv(archived: World) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from blink_archive.cli.output import SyncProgress, print_json, print_rows, print_table
+from blink_archive.cli.output import SyncProgress, counted, print_json, print_rows, print_table
 
 Captured = pytest.CaptureFixture[str]
 
@@ -65,6 +65,20 @@ def test_bytes_are_hex_everywhere(capsys: Captured, form: str) -> None:
     """A blob is shown as hex, not as Python writes it."""
     print_rows(["a"], [(b"\xff\x00",)], form=form)
     assert capsys.readouterr().out.splitlines()[-1] == "ff00"
+
+
+@pytest.mark.parametrize(
+    ("things", "one"),
+    [
+        ("clips", "clip"),
+        ("sync modules", "sync module"),
+        ("clips archived", "clip archived"),
+        ("days", "day"),
+    ],
+)
+def test_one_thing_is_named_as_one(things: str, one: str) -> None:
+    """1 clip; 0 clips, 2 clips."""
+    assert [counted(count, things) for count in (0, 1, 2)] == [f"0 {things}", f"1 {one}", f"2 {things}"]
 
 
 def test_table_is_aligned_and_harmless(capsys: Captured) -> None:

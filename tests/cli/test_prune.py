@@ -120,6 +120,8 @@ def test_a_file_that_is_not_proven_is_named(archived: World) -> None:
     assert done.code == 7
     assert path in done.err
     assert "verify --repair" in done.err
+    assert "Deleted 0 clips" in done.out
+    assert "safe here" not in done.out
     assert len(archived.blink.cloud.live_clips()) == 5
 
 
@@ -277,6 +279,31 @@ def test_prune_local_asks(archived: World) -> None:
     assert archived.files() == files
 
 
+@pytest.mark.parametrize("days", ["7w", "-1", "9999999999", "1.5"])
+@pytest.mark.parametrize("command", [("prune-remote", "--keep-days"), ("sync", "--quiet-days")])
+def test_days_that_are_no_number_of_days(archived: World, command: tuple[str, str], days: str) -> None:
+    """Exit 2 and a sentence, for a number that no date can bear, too."""
+    done = quick(archived, *command, days)
+    assert (done.code, "Invalid value" in done.err) == (2, True)
+
+
+def test_days_may_be_written_as_spans_are(archived: World) -> None:
+    """``7d`` is 7."""
+    assert "0 of 6 clips" in quick(archived, "prune-remote", "--keep-days", "7d", "--dry-run").out
+
+
+def test_a_dry_sync_tells_what_it_would_delete(archived: World) -> None:
+    """Of what is archived now, in words and in JSON; nothing is deleted, and no deletion is told of without
+    the option."""
+    options = ("sync", "--dry-run", "--delete-remote", "--from", "cloud")
+    told = quick(archived, *options).out
+    assert "5 of 6 clips at Blink can go" in told
+    assert "the oldest of them" not in told  # there is nothing to fetch
+    assert len(json.loads(quick(archived, *options, "--json").out)["deletion"]["planned"]) == 5
+    assert "deletion" not in json.loads(quick(archived, "sync", "--dry-run", "--json").out)
+    assert len(archived.blink.cloud.live_clips()) == 5
+
+
 def test_an_excluded_clip_is_not_fetched_until_it_is_included(make_world: MakeWorld) -> None:
     """The decision is stored, told by an event and the day's clips.json at once, and can be withdrawn."""
     world = make_world(clips=3, hostile=False)
@@ -292,8 +319,9 @@ def test_an_excluded_clip_is_not_fetched_until_it_is_included(make_world: MakeWo
     assert world.clip(clip)["status"] == "excluded"
     again = json.loads(quick(world, "exclude", clip, "--json").out)
     assert again == [{"clip": clip, "decision": "excluded", "new": False}]
-    assert quick(world, "include", clip).code == 0
+    assert "will be fetched by the next sync" in quick(world, "include", clip).err
     assert world.sync().fetched == 1
+    assert quick(world, "include", clip).err == f"Clip {clip} was not excluded.\n"
     done = quick(world, "exclude", clip)
     assert done.code == 2
     assert "prune-local" in done.err
