@@ -318,13 +318,10 @@ def _touch(catalog: Catalog, row: dict[str, Any], item: MediaItem, *, now: datet
     ended = row["remote_deleted_at"] or row["delete_confirmed_at"] or row["gone_at"]
     was_guessed = "created_at" in (row["problem"] or "")
     is_other = created != row["created_at"][:19] and not row["unproven"] and not was_guessed
-    is_rebuilt = row["media"] is None and item.media is not None  # from a name, which does not tell its place
     known = (row["updated_at"], row["watched_now"], ended)
-    if (updated, item.watched, None) == known and not (is_other or is_rebuilt):
+    if (updated, item.watched, None) == known and not is_other:
         return None
     changes: dict[str, Any] = {"updated_at": updated, "watched_now": item.watched, "listed_at": utc_text(now)}
-    if is_rebuilt:
-        changes |= {"media": _text(item.media), "thumbnail": _text(item.thumbnail)}
     if is_other:
         changes["unproven"] = f"Blink now lists another clip under its id, recorded at {created}Z"
     if ended:

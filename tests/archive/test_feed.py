@@ -194,7 +194,7 @@ def test_an_archived_clip_that_a_rebuild_made_from_its_name_gets_its_place_at_bl
     list_items(catalog, make_item())
     archive_clip(catalog, "7000001")
     before = clip_row(catalog)
-    catalog.db.execute("UPDATE clips SET media = NULL, thumbnail = NULL")
+    catalog.db.execute("UPDATE clips SET media = NULL, thumbnail = NULL, raw = '{}'")
     list_items(catalog, make_item(), now=LATER)
     after = clip_row(catalog)
     assert (after["media"], after["thumbnail"]) == (before["media"], before["thumbnail"])
