@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from blink_archive.archive.catalog import Catalog
+from blink_archive.archive.feed import NEVER_WHOLE
 from blink_archive.archive.folder import Archive
 from blink_archive.archive.rebuild import Report
 from blink_archive.archive.retention import Retention
@@ -67,8 +68,10 @@ def check_archive(archive: Archive, cloud: MemoryCloud, seen: Seen) -> None:
     for row in seen.rows.values():
         if row["sha256"] and not row["local_removed_at"]:
             named[row["path"]] = row["sha256"]
-            if row["thumbnail_sha256"]:
-                named[row["thumbnail_path"]] = row["thumbnail_sha256"]
+        if row["half_sha256"]:
+            named[row["path"]] = row["half_sha256"]
+        if row["thumbnail_sha256"] and not row["local_removed_at"]:
+            named[row["thumbnail_path"]] = row["thumbnail_sha256"]
     assert seen.files == named, "the files are not those that the catalog names"
     assert not list((archive.root / ".incoming").iterdir()), ".incoming is not empty"
     check_days(archive.root, seen)
@@ -127,7 +130,9 @@ def check_days(root: Path, seen: Seen) -> None:
     for clips in root.rglob("clips.json"):
         day = json.loads(clips.read_text())
         told[day["day"]] = {clip["origin_key"] for clip in day["clips"]}
-    assert listed == seen.files, "SHA256SUMS does not list the files"
+    halves = {row["path"] for row in seen.rows.values() if row["half_sha256"]}
+    whole = {path: digest for path, digest in seen.files.items() if path not in halves}
+    assert listed == whole, "SHA256SUMS does not list the files"
     expected: dict[str, set[str]] = {}
     for key, row in seen.rows.items():
         expected.setdefault(row["local_day"], set()).add(key)
@@ -141,8 +146,11 @@ def check_run(cloud: MemoryCloud, before: Seen, after: Seen, summary: Summary) -
     queue = {key for key, row in before.rows.items() if row["status"] == "waiting"}
     assert account["counted"] == len(queue | walk.keys), account
     assert account["listed"] == len(walk.keys)
-    archived = {key for key, row in after.rows.items() if row["sha256"]}
-    newly = archived - {key for key, row in before.rows.items() if row["sha256"]}
+    newly = {
+        key
+        for key, row in after.rows.items()
+        if row["sha256"] and not (key in before.rows and _is_same_file(before.rows[key], row))
+    }
     assert account["archived_now"] == summary.fetched == len(newly), (
         "not all that was fetched is newly archived"
     )
@@ -174,9 +182,16 @@ def _check_loss(cloud: MemoryCloud, clip: Clip, row: dict[str, Any], *, full: bo
         clip.lied_about = True
 
 
+def _is_same_file(before: dict[str, Any], after: dict[str, Any]) -> bool:
+    """Whether a row tells of the file that it told of before: half a clip is fetched again when it is whole."""
+    if before["sha256"] and NEVER_WHOLE in (before["unproven"] or ""):
+        return bool(before["archived_at"] == after["archived_at"])
+    return before["sha256"] is not None
+
+
 def check_kept(clip: Clip, before: dict[str, Any], after: dict[str, Any]) -> None:
     """What is archived is neither touched nor asked for again."""
-    if before["sha256"]:
+    if _is_same_file(before, after):
         for fact in (
             "sha256",
             "bytes",
@@ -308,7 +323,10 @@ def check_end(cloud: MemoryCloud, seen: Seen) -> int:
     """After the last full walks: all that Blink has is here, and nothing waits; how many clips that are."""
     for clip in cloud.alive():
         expected = "pruned" if clip.pruned else "excluded" if clip.excluded else "archived"
-        assert seen.rows[clip.key]["status"] == expected, f"{clip.key} is missing at the end"
+        row = seen.rows[clip.key]
+        assert row["status"] == expected, f"{clip.key} is missing at the end"
+        if expected == "archived" and not clip.partial:
+            assert NEVER_WHOLE not in (row["unproven"] or ""), f"{clip.key} is whole at Blink, and half here"
     waiting = [key for key, row in seen.rows.items() if row["status"] == "waiting"]
     assert not waiting, f"{waiting} wait at the end"
     return len(cloud.alive())
