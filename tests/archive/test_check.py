@@ -217,7 +217,7 @@ def test_a_marker_of_another_archive(two: Archive) -> None:
     change(two, "UPDATE archive SET uuid = 'other'")
     ((where, what),) = found(check(two, now=NOW))
     assert where == "archive"
-    assert "'other'" in what
+    assert "uuid other" in what
     change(two, "UPDATE archive SET uuid = 'u-1', format = 2")
     assert [where for where, _ in found(check(two, now=NOW))] == ["archive"]
     change(two, "DELETE FROM archive")
