@@ -89,14 +89,14 @@ def plan(
             WHEN {_HAS_TWIN} THEN 'its stick has, or had, another clip of this camera, time and size'
             WHEN origin = 'cloud' AND (origin_key GLOB '*[^0-9]*' OR origin_key GLOB '0*')
               THEN 'Blink gave it no id'
-            WHEN archived_at > :until THEN 'archived only ' || substr(archived_at, 1, 16) || 'Z'
+            WHEN :keeps AND archived_at > :until THEN 'archived only ' || substr(archived_at, 1, 16) || 'Z'
           END AS kept
         FROM clips
         WHERE origin = :origin AND remote_deleted_at IS NULL AND gone_at IS NULL
           AND delete_confirmed_at IS NULL AND {condition}
         ORDER BY created_at, id
         """,
-        parameters | {"origin": origin, "until": utc_text(now - keep)},
+        parameters | {"origin": origin, "keeps": keep > timedelta(0), "until": utc_text(now - keep)},
     )
     clips = [
         AtBlink(
