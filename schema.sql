@@ -232,7 +232,7 @@ SELECT
     ELSE 'waiting'
   END AS status,
   CASE
-    WHEN clips.local_removed_at IS NOT NULL THEN 'since ' || clips.local_removed_at
+    WHEN clips.local_removed_at IS NOT NULL THEN 'since ' || substr(clips.local_removed_at, 1, 10)
     WHEN clips.sha256 IS NOT NULL THEN 'unproven: ' || clips.unproven
     WHEN clips.gone_at IS NOT NULL THEN clips.gone_reason
     WHEN clips.remote_deleted_at IS NOT NULL OR clips.excluded_at IS NOT NULL THEN NULL

@@ -1,9 +1,11 @@
-"""docs/security.md names what there is."""
+"""docs/security.md and docs/reliability.md name what there is."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
+
+import pytest
 
 from .faults.test_token import LOCATIONS, MUTANTS
 
@@ -11,9 +13,10 @@ DOCS = Path(__file__).parent.parent / "docs"
 TEXT = (DOCS / "security.md").read_text(encoding="utf-8")
 
 
-def test_every_test_that_is_named_is_there() -> None:
+@pytest.mark.parametrize("name", ["security.md", "reliability.md"])
+def test_every_test_that_is_named_is_there(name: str) -> None:
     """A name without a folder is of the folder named before it in the same brackets, or of any."""
-    named = re.findall(r"`((?:tests/)?[\w/]+\.py)`", TEXT)
+    named = re.findall(r"`((?:tests/)?[\w/]+\.py)`", (DOCS / name).read_text(encoding="utf-8"))
     assert len(named) > 15
     known = {path.relative_to(DOCS.parent).as_posix() for path in (DOCS.parent / "tests").rglob("*.py")}
     assert not [
