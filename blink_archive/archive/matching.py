@@ -97,7 +97,11 @@ class Matches:
         self._cameras = cameras
         self._by_hash: dict[str, str] = {
             row["sha256"]: row["clip"]
-            for row in catalog.rows("SELECT sha256, clip FROM clips_view WHERE sha256 IS NOT NULL")
+            for row in catalog.rows(
+                # one that was pruned or lost here can be taken in again; but an imported one has its key
+                "SELECT sha256, clip FROM clips_view WHERE sha256 IS NOT NULL "
+                "AND (status = 'archived' OR origin = 'import')"
+            )
         }
         self._taken: dict[datetime, list[tuple[str, Twin]]] = defaultdict(list)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -239,6 +240,23 @@ def test_prune_local_gives_nothing_up_on_a_disk_that_left(
     archived.root.with_name("left").rename(archived.root)
     archived.root.with_name("catalog.db").rename(archived.root / "catalog.db")
     assert not archived.rows("SELECT 1 FROM clips WHERE local_removed_at IS NOT NULL")
+
+
+def test_what_was_pruned_here_can_be_imported_again(archived: World, tmp_path: Path) -> None:
+    """A person who kept a copy gets it back; once."""
+    row = archived.rows("SELECT path, sha256 FROM clips WHERE sha256 IS NOT NULL AND origin = 'cloud'")[0]
+    copy = tmp_path / "copies" / Path(row["path"]).name
+    copy.parent.mkdir()
+    copy.write_bytes((archived.root / row["path"]).read_bytes())
+    quick(archived, "prune-local", "--max-size", "0", "--force", "--yes")
+    for taken in (1, 0):
+        assert quick(archived, "import", str(copy.parent)).code == 0
+        assert len(archived.files()) == 1, taken
+    (clip,) = archived.rows(
+        "SELECT origin, sha256 FROM clips WHERE sha256 IS NOT NULL AND local_removed_at IS NULL"
+    )
+    assert clip == {"origin": "import", "sha256": row["sha256"]}
+    assert quick(archived, "verify").code == 0
 
 
 def test_prune_local_leaves_alone_what_it_does_not_know(archived: World) -> None:
