@@ -56,8 +56,9 @@ def _expiring(catalog: Catalog, *, now: datetime) -> Iterator[str]:
     if clips:
         expiry = from_utc_text(first) + timedelta(days=days)
         yield (
-            f"{clips} waiting clips leave Blink within {EXPIRY_NOTICE.days} days, the first one "
+            f"{clips} waiting {'clip leaves' if clips == 1 else 'clips leave'} Blink within "
+            f"{EXPIRY_NOTICE.days} days, the first one "
             f"{'any moment' if expiry < now else f'at {expiry:%Y-%m-%d %H:%M} UTC'}. "
             "Run `blink-archive sync` again before that; `blink-archive query 'SELECT * FROM missing'` says "
-            "why they wait."
+            "why."
         )

@@ -137,7 +137,7 @@ def _believed(
         walk.finished = True
         if expected:
             walk.warnings.append(
-                f"Blink listed nothing, though {expected} clips that it listed before changed lately. "
+                f"Blink listed nothing, though it has listed {expected} of its clips as changed lately. "
                 "Throttled accounts have seen that: look into the app. The next sync looks there again."
             )
         return None

@@ -71,16 +71,16 @@ def test_clips_about_to_expire_are_counted(make_world: MakeWorld) -> None:
     days = world.sync(limit=0) and world.rows("SELECT auto_delete_days FROM accounts")[0]["auto_delete_days"]
     waiting = world.rows("SELECT * FROM clips_view JOIN clips USING (id) WHERE clips_view.status = 'waiting'")
     oldest = min(datetime.fromisoformat(row["created_at"]) for row in waiting)
-    assert not [warning for warning in world.sync(limit=0).warnings if "leave Blink" in warning]
+    assert not [warning for warning in world.sync(limit=0).warnings if "Blink within" in warning]
     late = oldest + timedelta(days=days) - timedelta(days=3) - world.clock.now()
     world.clock.pass_by(seconds=late.total_seconds() - 60)
-    assert not [warning for warning in world.sync(limit=0).warnings if "leave Blink" in warning]
+    assert not [warning for warning in world.sync(limit=0).warnings if "Blink within" in warning]
     world.clock.pass_by(minutes=2)
-    (warning,) = [warning for warning in world.sync(limit=0).warnings if "leave Blink" in warning]
-    assert warning.startswith("1 waiting clips leave Blink within 3 days")
+    (warning,) = [warning for warning in world.sync(limit=0).warnings if "Blink within" in warning]
+    assert warning.startswith("1 waiting clip leaves Blink within 3 days")
     assert f"{oldest + timedelta(days=days):%Y-%m-%d %H:%M} UTC" in warning
     world.sync()
-    assert not [warning for warning in world.sync().warnings if "leave Blink" in warning]
+    assert not [warning for warning in world.sync().warnings if "Blink within" in warning]
 
 
 def test_a_list_that_cannot_be_empty_is_warned_of(world: World) -> None:
@@ -94,7 +94,7 @@ def test_a_list_that_cannot_be_empty_is_warned_of(world: World) -> None:
     world.sync()
     world.blink.faults.add(Fault(endpoint="media_changed", kind="json", status=200, body=NOTHING))
     (warning,) = world.sync().warnings
-    assert warning.startswith("Blink listed nothing, though 1 clips")
+    assert warning.startswith("Blink listed nothing, though it has listed 1 of its clips")
     world.blink.faults.clear()
     assert world.sync().warnings == []
 
