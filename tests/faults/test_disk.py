@@ -344,9 +344,9 @@ def test_a_row_without_its_file_is_caught(
 ) -> None:
     """A product that says that a file has its name when it has not."""
 
-    def keep(this: Store, part: Part, path: str, *, really: Any = Store.keep) -> Kept:
+    def keep(this: Store, part: Part, path: str, *, really: Any = Store.keep, **more: Any) -> Kept:
         with contextlib.suppress(StorageError):
-            really(this, part, path)
+            really(this, part, path, **more)
         return Kept(path)
 
     monkeypatch.setattr(Store, "keep", keep)
