@@ -1,4 +1,4 @@
--- The catalog of a blink-archive, format 3.
+-- The catalog of a blink-archive, format 4.
 --
 -- Times are UTC text of one fixed width, 2026-11-23T19:52:07.000000Z, so that they sort as text.
 -- Paths are relative to the archive's root, with "/". Booleans are 0 and 1.
@@ -69,6 +69,24 @@ CREATE TABLE runs (
   summary    TEXT                                -- JSON, what the command printed with --json
 ) STRICT;
 
+CREATE TABLE readings (                          -- each device as Blink told of it, once a sync
+  run_id        INTEGER NOT NULL REFERENCES runs (id),
+  at            TEXT NOT NULL,
+  device        TEXT NOT NULL,                   -- sync_module, camera, owl or doorbell
+  device_id     INTEGER NOT NULL,                -- Blink's; devices go, their readings stay, so no foreign key
+  status        TEXT,
+  enabled       INTEGER,                         -- motion detection
+  armed         INTEGER,                         -- its network was
+  battery       TEXT,                            -- ok or low, in Blink's words
+  battery_bars  INTEGER,                         -- 0 to 3, as the app draws them
+  temperature_f REAL,                            -- degrees Fahrenheit
+  wifi          INTEGER,                         -- bars, 0 to 5, as in the next
+  lfr           INTEGER,                         -- bars of the radio to the sync module
+  PRIMARY KEY (run_id, device, device_id)
+) STRICT;
+
+CREATE INDEX readings_device ON readings (device_id, at);
+
 CREATE TABLE watermarks (
   name         TEXT PRIMARY KEY,                 -- cloud
   since        TEXT,                             -- Blink's clock at the last finished walk
@@ -134,6 +152,8 @@ CREATE TABLE clips (
   -- decisions and ends
   excluded_at            TEXT,                   -- by the user: not to be fetched
   starred_at             TEXT,                   -- by the user: not to be pruned here
+  note                   TEXT,                   -- by the user, about the clip
+  own_labels             TEXT,                   -- JSON list of the user's own labels, sorted; NULL: none
   covered_by             INTEGER REFERENCES clips (id), -- usb: the same recording, from the cloud
   gone_at                TEXT,                   -- lost at Blink before it could be fetched
   gone_reason            TEXT,
@@ -164,28 +184,41 @@ CREATE INDEX clips_verified ON clips (verified_at, id)
 
 -- The words to search for. It holds only the index: the text is that of clips.
 CREATE VIRTUAL TABLE clips_fts USING fts5 (
-  camera_name, network_name, description, labels,
+  camera_name, network_name, description, labels, note, own_labels,
   content="clips", content_rowid="id", tokenize="unicode61 remove_diacritics 2"
 );
 
 CREATE TRIGGER clips_fts_insert AFTER INSERT ON clips BEGIN
-  INSERT INTO clips_fts (rowid, camera_name, network_name, description, labels)
-  VALUES (new.id, new.camera_name, new.network_name, new.description, new.labels);
+  INSERT INTO clips_fts (rowid, camera_name, network_name, description, labels, note, own_labels)
+  VALUES (
+    new.id, new.camera_name, new.network_name, new.description, new.labels, new.note, new.own_labels
+  );
 END;
 
-CREATE TRIGGER clips_fts_update AFTER UPDATE OF camera_name, network_name, description, labels ON clips
-WHEN (old.camera_name, old.network_name, old.description, old.labels)
-  IS NOT (new.camera_name, new.network_name, new.description, new.labels)
+CREATE TRIGGER clips_fts_update
+AFTER UPDATE OF camera_name, network_name, description, labels, note, own_labels ON clips
+WHEN (old.camera_name, old.network_name, old.description, old.labels, old.note, old.own_labels)
+  IS NOT (new.camera_name, new.network_name, new.description, new.labels, new.note, new.own_labels)
 BEGIN
-  INSERT INTO clips_fts (clips_fts, rowid, camera_name, network_name, description, labels)
-  VALUES ('delete', old.id, old.camera_name, old.network_name, old.description, old.labels);
-  INSERT INTO clips_fts (rowid, camera_name, network_name, description, labels)
-  VALUES (new.id, new.camera_name, new.network_name, new.description, new.labels);
+  INSERT INTO clips_fts (
+    clips_fts, rowid, camera_name, network_name, description, labels, note, own_labels
+  ) VALUES (
+    'delete', old.id, old.camera_name, old.network_name, old.description, old.labels, old.note,
+    old.own_labels
+  );
+  INSERT INTO clips_fts (rowid, camera_name, network_name, description, labels, note, own_labels)
+  VALUES (
+    new.id, new.camera_name, new.network_name, new.description, new.labels, new.note, new.own_labels
+  );
 END;
 
 CREATE TRIGGER clips_fts_delete AFTER DELETE ON clips BEGIN
-  INSERT INTO clips_fts (clips_fts, rowid, camera_name, network_name, description, labels)
-  VALUES ('delete', old.id, old.camera_name, old.network_name, old.description, old.labels);
+  INSERT INTO clips_fts (
+    clips_fts, rowid, camera_name, network_name, description, labels, note, own_labels
+  ) VALUES (
+    'delete', old.id, old.camera_name, old.network_name, old.description, old.labels, old.note,
+    old.own_labels
+  );
 END;
 
 CREATE TABLE events (                            -- what the program did that matters later
@@ -194,7 +227,7 @@ CREATE TABLE events (                            -- what the program did that ma
   kind    TEXT NOT NULL,                         -- created, archived, adopted, clash, gone, delete_intended,
                                                  -- delete_confirmed, remote_deleted, listed_again, repaired,
                                                  -- lost, pruned, excluded, included, starred, unstarred,
-                                                 -- rebuilt, liveview, thumbnail, …
+                                                 -- noted, labelled, rebuilt, exported, liveview, …
   clip_id INTEGER REFERENCES clips (id),
   run_id  INTEGER REFERENCES runs (id),
   detail  TEXT                                   -- JSON
@@ -247,6 +280,9 @@ SELECT
   clips.sha256,
   CASE WHEN clips.sha256 IS NOT NULL AND clips.local_removed_at IS NULL THEN clips.path END AS path,
   clips.thumbnail_path AS thumbnail,
+  clips.starred_at IS NOT NULL AS starred,
+  clips.own_labels,
+  clips.note,
   clips.watched,
   clips.archived_at,
   clips.verified_at,

@@ -33,7 +33,7 @@ from ..model import from_utc_text, utc_text
 from .layout import CATALOG, with_suffix_number
 from .store import Part, Store, storage_errors
 
-FORMAT = 3
+FORMAT = 4
 APPLICATION_ID = 0x424C4B41  # "BLKA", shown by `file catalog.db`
 WRITER_WAITS = 60.0  # seconds, for another writer's short transaction
 READER_WAITS = 10.0

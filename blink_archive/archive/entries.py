@@ -163,7 +163,7 @@ def _fit(name: str, kind: str, value: object) -> str | int | float:
                 _check_moment(value)
             if name in ("sha256", "thumbnail_sha256") and not SHA256.fullmatch(value):
                 raise ValueError("is no SHA-256")
-            if name in ("metadata", "labels"):
+            if name in ("metadata", "labels", "own_labels"):
                 _check_json(value)
             return storable(value)
         case "INTEGER", int() if -_MOST <= value < _MOST:

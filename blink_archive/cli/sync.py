@@ -8,13 +8,12 @@ from uuid import uuid4
 
 import click
 
-from ..errors import NotAnArchive, UsageError
-from .actions import typed
+from ..errors import NotAnArchive
 from .interrupts import run_interruptibly
-from .options import Globals, command, filter_options, make_filter
+from .options import Globals, command
 from .output import MISSING, SyncProgress, bars_wanted, counted, local, now, print_json, printable, size
-from .prune import Deletion, check_asking, keep_days_option, yes_option
-from .quantities import Days, Rate, Size
+from .prune import Deletion, check_asking
+from .sync_options import Asked, sync_options
 
 if TYPE_CHECKING:
     from ..archive.folder import Archive
@@ -48,91 +47,15 @@ def init_command(given: Globals) -> None:
     allow_from_autoenv=False,
     help="Make the folder an archive first, if it is none.",
 )
-@click.option(
-    "--from",
-    "origin",
-    type=click.Choice(["cloud", "usb", "all"]),
-    default="all",
-    show_default=True,
-    help="Fetch from Blink's cloud, from the sticks of the sync modules, or both.",
-)
-@click.option("--full", is_flag=True, help="Walk through all that Blink lists.")
-@filter_options
-@click.option(
-    "--limit",
-    type=click.IntRange(min=0),
-    metavar="N",
-    help="Fetch at most N clips, the oldest first.",
-)
-@click.option(
-    "--workers",
-    type=click.IntRange(1, 16),
-    default=6,
-    show_default=True,
-    metavar="N",
-    help="Fetch so many at a time.",
-)
-@click.option(
-    "--max-rate",
-    type=Rate(),
-    metavar="RATE",
-    help="Fetch no faster than this: 2MB/s.",
-)
-@click.option(
-    "--reserve",
-    type=Size(),
-    default="1GB",
-    show_default=True,
-    metavar="SIZE",
-    help="Stop before less than this is free on the disk; 0: never.",
-)
-@click.option(
-    "--quiet-days",
-    type=Days(),
-    default=7,
-    show_default=True,
-    metavar="N",
-    help="Warn of a camera that is armed and has no clip for N days; 0: never.",
-)
-@click.option(
-    "--describe/--no-describe",
-    default=True,
-    show_default=True,
-    help="Ask for the descriptions and labels of Blink's models, too, where the account has them.",
-)
-@click.option(
-    "--delete-remote",
-    is_flag=True,
-    allow_from_autoenv=False,
-    help="Then delete at Blink what is proven safe here, as `prune-remote` does.",
-)
-@keep_days_option
-@yes_option
-@click.option(
-    "--layout",
-    metavar="TEMPLATE",
-    help="File what is new as {created:%Y-%m}/{camera}/{id}; {network} and {source} are there, too.",
-)
+@sync_options
 @click.option("--dry-run", is_flag=True, help="Fetch and record nothing; tell what there is to do.")
 def sync_command(
     given: Globals,
     /,
     *,
     create: bool,
-    origin: str,
-    full: bool,
-    limit: int | None,
-    workers: int,
-    max_rate: float | None,
-    reserve: int,
-    quiet_days: int,
-    describe: bool,
-    delete_remote: bool,
-    keep_days: int,
-    yes: bool,
-    layout: str | None,
     dry_run: bool,
-    **filters: Any,
+    **values: Any,
 ) -> None:
     """Take everything new from Blink into the archive.
 
@@ -141,68 +64,45 @@ def sync_command(
 
     --layout is for clips that are listed for the first time; all others stay where they are.
     """
-    from ..archive.layout import DEFAULT, Layout
-    from ..sync.prune import Wish
-    from ..sync.run import Options
-
-    options = Options(
-        origins=frozenset({"cloud", "usb"} if origin == "all" else {origin}),
-        full=full,
-        wanted=make_filter(**filters, now=now()),
-        limit=limit,
-        workers=workers,
-        max_rate=max_rate,
-        describe=describe,
-        reserve=reserve,
-        quiet=timedelta(days=quiet_days) if quiet_days else None,
-        layout=DEFAULT if layout is None else Layout.parse(layout),
-    )
-    if not delete_remote and (yes or typed("keep_days")):
-        raise UsageError("--keep-days and --yes belong to --delete-remote. Add it, or leave them out.")
-    if delete_remote and origin == "usb":
-        raise UsageError("--delete-remote is for the cloud. For sticks, run `blink-archive usb prune`.")
-    wish = Wish("cloud", options.wanted, timedelta(days=keep_days)) if delete_remote else None
+    asked = Asked.of(**values)
     if dry_run:
-        _dry_run(given, options, wish)
+        _dry_run(given, asked.options, asked.wish)
         return
-    if delete_remote:
-        check_asking(given, yes=yes)
+    if asked.wish is not None:
+        check_asking(given, yes=asked.yes)
     archive = _archive(given, create=create)
-    summary = run_sync(given, archive, options)
-    raise click.exceptions.Exit(_conclude(given, archive, summary, wish, yes=yes))
+    summary = run_interruptibly(sync_once(given, archive, asked.options))
+    raise click.exceptions.Exit(_conclude(given, archive, summary, asked))
 
 
-def _conclude(given: Globals, archive: Archive, summary: Summary, wish: Wish | None, *, yes: bool) -> int:
+def _conclude(given: Globals, archive: Archive, summary: Summary, asked: Asked) -> int:
     """Tell how the sync ended, and then delete at Blink what is wished; the exit code of both."""
     from ..sync.run import exit_code
 
     if not given.json:
         _tell(given, summary)
     found, code = summary.as_json(), summary.exit_code
-    if wish is not None and code not in (0, 3):
+    if asked.wish is not None and code not in (0, 3):
         given.say("Nothing is deleted at Blink, since the sync did not end well.")
-    elif wish is not None:
-        deletion = Deletion(given, wish)
-        code = exit_code({code, deletion.run(archive, yes=yes)})
+    elif asked.wish is not None:
+        deletion = Deletion(given, asked.wish)
+        code = exit_code({code, deletion.run(archive, yes=asked.yes)})
         found |= {"deletion": deletion.as_json()}
     if given.json:
         print_json(found)
     return code
 
 
-def run_sync(given: Globals, archive: Archive, options: Options) -> Summary:
-    """One sync with a progress bar; Ctrl-C ends it cleanly, a second one at once."""
+async def sync_once(given: Globals, archive: Archive, options: Options) -> Summary:
+    """One sync, with a progress bar where one is wanted."""
     from ..sync.ports import Time
     from ..sync.run import sync
 
-    async def run() -> Summary:
-        async with given.blink(connections=options.workers + 1) as blink:
-            archive.check_account(blink.account_id)
-            shown = bars_wanted(no_progress=given.no_progress, quiet=given.quiet)
-            with SyncProgress(shown=shown) as progress:
-                return await sync(archive, blink, options, time=Time(), progress=progress)
-
-    return run_interruptibly(run())
+    async with given.blink(connections=options.workers + 1) as blink:
+        archive.check_account(blink.account_id)
+        shown = bars_wanted(no_progress=given.no_progress, quiet=given.quiet)
+        with SyncProgress(shown=shown) as progress:
+            return await sync(archive, blink, options, time=Time(), progress=progress)
 
 
 def _archive(given: Globals, *, create: bool) -> Archive:

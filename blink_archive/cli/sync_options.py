@@ -1,0 +1,150 @@
+"""What a sync can be asked for, by hand or every night: the options of `sync` and `watch`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from ..errors import UsageError
+from .actions import typed
+from .options import filter_options, make_filter
+from .output import now
+from .prune import keep_days_option, yes_option
+from .quantities import Days, Rate, Size
+
+if TYPE_CHECKING:
+    from ..sync.prune import Wish
+    from ..sync.run import Options
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def sync_options(function: F) -> F:
+    """Attach them; the command gets the arguments of `Asked.of`."""
+    for option in reversed(_OPTIONS):
+        function = option(function)
+    return function
+
+
+_OPTIONS: tuple[Callable[[Any], Any], ...] = (
+    click.option(
+        "--from",
+        "origin",
+        type=click.Choice(["cloud", "usb", "all"]),
+        default="all",
+        show_default=True,
+        help="Fetch from Blink's cloud, from the sticks of the sync modules, or both.",
+    ),
+    click.option("--full", is_flag=True, help="Walk through all that Blink lists."),
+    filter_options,
+    click.option(
+        "--limit",
+        type=click.IntRange(min=0),
+        metavar="N",
+        help="Fetch at most N clips, the oldest first.",
+    ),
+    click.option(
+        "--workers",
+        type=click.IntRange(1, 16),
+        default=6,
+        show_default=True,
+        metavar="N",
+        help="Fetch so many at a time.",
+    ),
+    click.option(
+        "--max-rate",
+        type=Rate(),
+        metavar="RATE",
+        help="Fetch no faster than this: 2MB/s.",
+    ),
+    click.option(
+        "--reserve",
+        type=Size(),
+        default="1GB",
+        show_default=True,
+        metavar="SIZE",
+        help="Stop before less than this is free on the disk; 0: never.",
+    ),
+    click.option(
+        "--quiet-days",
+        type=Days(),
+        default=7,
+        show_default=True,
+        metavar="N",
+        help="Warn of a camera that is armed and has no clip for N days; 0: never.",
+    ),
+    click.option(
+        "--describe/--no-describe",
+        default=True,
+        show_default=True,
+        help="Ask for the descriptions and labels of Blink's models, too, where the account has them.",
+    ),
+    click.option(
+        "--delete-remote",
+        is_flag=True,
+        allow_from_autoenv=False,
+        help="Then delete at Blink what is proven safe here, as `prune-remote` does.",
+    ),
+    keep_days_option,
+    yes_option,
+    click.option(
+        "--layout",
+        metavar="TEMPLATE",
+        help="File what is new as {created:%Y-%m}/{camera}/{id}; {network} and {source} are there, too.",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What was asked for: the sync, and then a deletion at Blink, agreed to beforehand with ``yes``."""
+
+    options: Options
+    wish: Wish | None
+    yes: bool
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        origin: str,
+        full: bool,
+        limit: int | None,
+        workers: int,
+        max_rate: float | None,
+        reserve: int,
+        quiet_days: int,
+        describe: bool,
+        delete_remote: bool,
+        keep_days: int,
+        yes: bool,
+        layout: str | None,
+        **filters: Any,
+    ) -> Asked:
+        """Of the values of the options; UsageError for some that do not go together."""
+        from ..archive.layout import DEFAULT, Layout
+        from ..sync.prune import Wish
+        from ..sync.run import Options
+
+        if not delete_remote and (yes or typed("keep_days")):
+            raise UsageError("--keep-days and --yes belong to --delete-remote. Add it, or leave them out.")
+        if delete_remote and origin == "usb":
+            raise UsageError("--delete-remote is for the cloud. For sticks, run `blink-archive usb prune`.")
+        options = Options(
+            origins=frozenset({"cloud", "usb"} if origin == "all" else {origin}),
+            full=full,
+            wanted=make_filter(**filters, now=now()),
+            limit=limit,
+            workers=workers,
+            max_rate=max_rate,
+            describe=describe,
+            reserve=reserve,
+            quiet=timedelta(days=quiet_days) if quiet_days else None,
+            layout=DEFAULT if layout is None else Layout.parse(layout),
+        )
+        wish = Wish("cloud", options.wanted, timedelta(days=keep_days)) if delete_remote else None
+        return cls(options, wish, yes)
