@@ -9,7 +9,7 @@ from typing import Any
 
 from ..errors import IntegrityError
 from . import layout
-from .catalog import FORMAT, Catalog
+from .catalog import FORMAT, Catalog, storable
 from .proof import read_back
 from .store import Store
 
@@ -97,9 +97,14 @@ def day_files(catalog: Catalog, day: str) -> dict[str, str]:
 
 def sums_text(clips: list[dict[str, Any]], folder: str) -> str:
     """``SHA256SUMS`` of a day's folder for these rows of ``clips``; empty where none has a file here."""
-    return "".join(
-        f"{sha256}  {posixpath.relpath(f'/{path}', f'/{folder}')}\n" for path, sha256 in files(clips)
-    )
+    return "".join(f"{sha256}  {_from(folder, path)}\n" for path, sha256 in files(clips))
+
+
+def _from(folder: str, path: str) -> str:
+    """``path`` as it is seen from ``folder``, both relative to the root."""
+    if path.startswith(f"{folder}/"):
+        return path[len(folder) + 1 :]
+    return posixpath.relpath(f"/{path}", f"/{folder}")
 
 
 def files(clips: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
@@ -127,14 +132,16 @@ def _clips_json(catalog: Catalog, day: str, clips: list[dict[str, Any]]) -> str:
             entry["detail"] = json.loads(event["detail"])
         events.setdefault(event["clip_id"], []).append(entry)
     lines = [
-        json.dumps(
-            {name: value for name, value in clip.items() if value is not None and name not in LEFT_OUT}
-            | {"item": json.loads(clip["raw"]), "events": events.get(clip["id"], [])},
-            ensure_ascii=False,
-        )
-        .encode("utf-8", "backslashreplace")
-        .decode()
-        for clip in clips
+        f'{_json(_told(clip))[:-1]}, "item": {clip["raw"]}, "events": {_json(events.get(clip["id"], []))}}}'
+        for clip in clips  # the row's own JSON as it stands: to read and write it again takes longest of all
     ]
     head = json.dumps({"format": FORMAT, "day": day})[:-1]
     return f'{head}, "clips": [\n' + ",\n".join(lines) + "\n]}\n"
+
+
+def _told(clip: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in clip.items() if value is not None and name not in LEFT_OUT}
+
+
+def _json(value: Any) -> str:
+    return storable(json.dumps(value, ensure_ascii=False))

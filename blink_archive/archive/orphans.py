@@ -11,9 +11,10 @@ from ..errors import BadMedia
 from ..model import utc_text
 from .catalog import Catalog
 from .container import Mp4, TransportStream, walk_jpeg, walk_mp4
+from .hashing import hash_file
 from .layout import thumbnail_path
 from .queue import Outcome, Saved, SavedClip, queued, record_outcomes
-from .store import Kept, Store, hash_file, storage_errors
+from .store import Kept, Store, storage_errors
 
 _WHY = "found in the folder after a run was killed; Blink, which has it no more, cannot say how long it was"
 

@@ -11,7 +11,8 @@ from typing import Any
 
 from ..errors import BadMedia, IntegrityError
 from .container import walk_jpeg, walk_mp4
-from .store import Store, hash_open
+from .hashing import hash_open
+from .store import Store
 
 
 def prove(store: Store, clip: Mapping[str, Any]) -> None:

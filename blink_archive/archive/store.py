@@ -16,12 +16,12 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from io import FileIO
 from pathlib import Path
 from typing import BinaryIO
 
 from ..errors import LowSpace, StorageError
 from . import layout
+from .hashing import hash_file
 
 _UNSUPPORTED = {errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.ENOTTY}
 _NO_LINKS = _UNSUPPORTED | {errno.EPERM, errno.EMLINK, errno.EACCES}
@@ -379,19 +379,3 @@ def same_bytes(target: Path, part: Part) -> bool:
     if target.is_symlink() or not target.is_file() or target.stat().st_size != part.length:
         return False
     return hash_file(target) == part.sha256
-
-
-def hash_file(path: Path) -> str:
-    """SHA-256 of a file, in hex; raises `OSError` as reading does."""
-    with path.open("rb", buffering=0) as file:
-        return hash_open(file)
-
-
-def hash_open(file: FileIO) -> str:
-    """SHA-256 of an unbuffered file from where it stands, in hex; raises `OSError` as reading does."""
-    digest = hashlib.sha256()
-    buffer = bytearray(_READ)
-    view = memoryview(buffer)
-    while count := file.readinto(buffer):
-        digest.update(view[:count])
-    return digest.hexdigest()

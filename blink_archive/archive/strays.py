@@ -19,8 +19,8 @@ from .catalog import Catalog, storable
 from .container import walk_jpeg, walk_mp4, walk_ts
 from .entries import CLIP_SUFFIXES, BadEntry, check_file
 from .feed import insert_row, update_row
+from .hashing import hash_file
 from .matching import Cameras, imported_from
-from .store import hash_file
 
 _NAME = re.compile(
     r"(?P<time>\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d[+-]\d{4,6})_(?P<camera>[^_]+)_"

@@ -26,9 +26,12 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 _PAGE = 500  # rows of clips held in memory at a time
-_BATCH = 500  # clips whose dates are written at a time, at most
+_BATCH = 5_000  # clips whose dates are written at a time, at most
 _BATCH_SECONDS = 5.0
-_AHEAD = 4  # clips given to each thread before the first of them is waited for
+_AHEAD = 4  # turns given to each thread before the first of them is waited for
+# A turn is one clip, or several small ones: to pass a clip to a thread takes longer than to read a small one.
+_TURN_CLIPS, _TURN_BYTES = 64, 1_000_000
+_QUICK = 0.1  # seconds from giving a turn to taking its result
 
 _HERE = "sha256 IS NOT NULL AND local_removed_at IS NULL"
 
@@ -55,6 +58,10 @@ class Report:
 class _Clip:
     id: int
     files: tuple[tuple[str, str], ...]  # (path, sha256)
+    bytes: int
+
+
+_Read = tuple[_Clip, list[tuple[int, Finding | None]]]  # of each file its length, and what is wrong with it
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +204,7 @@ class _Reading:
         self._end = end
         self._well: list[int] = []  # not yet dated
         self._dated_at = clock()
+        self._turn = 1
         self.findings: list[Finding] = []
         self.checked = self.bytes = self.left = 0
 
@@ -209,11 +217,14 @@ class _Reading:
             clips = _sample(clips, step=min(1 / share, _count(self._catalog)), start=start)
         pool = ThreadPoolExecutor(workers, thread_name_prefix="verify")
         try:
-            for clip, results in _ahead(pool, self._read, clips, ahead=_AHEAD * workers):
-                if results:
-                    self._take(clip, results)
-                else:
-                    self.left += 1
+            for given, read in _ahead(pool, self._read, self._turns(clips), ahead=_AHEAD * workers):
+                quick = self._clock() - given < _QUICK
+                self._turn = min(2 * self._turn, _TURN_CLIPS) if quick else 1
+                for clip, results in read:
+                    if results:
+                        self._take(clip, results)
+                    else:
+                        self.left += 1
         finally:  # after Ctrl-C, read no more than what was begun
             pool.shutdown(cancel_futures=True)
             self._date()
@@ -226,11 +237,28 @@ class _Reading:
             if clip is not None:
                 yield clip
 
-    def _read(self, clip: _Clip) -> tuple[_Clip, list[tuple[int, Finding | None]]]:
-        """In a thread: what is said of each file; nothing where the time was up before its turn came."""
-        if self._clock() >= self._end:
-            return clip, []
-        return clip, [check_file(self._folder, path, sha256, clip_id=clip.id) for path, sha256 in clip.files]
+    def _turns(self, clips: Iterable[_Clip]) -> Iterator[tuple[float, list[_Clip]]]:
+        """The clips by so many as are read in one go, and when they were given. Where turns do not come back
+        quickly it is one: Ctrl-C and the end of the time wait for what was begun."""
+        turn: list[_Clip] = []
+        for clip in clips:
+            turn.append(clip)
+            if len(turn) >= self._turn or sum(each.bytes for each in turn) >= _TURN_BYTES:
+                yield self._clock(), turn
+                turn = []
+        if turn:
+            yield self._clock(), turn
+
+    def _read(self, turn: tuple[float, Sequence[_Clip]]) -> tuple[float, list[_Read]]:
+        """In a thread: what is said of each clip's files; nothing where the time was up before."""
+        given, clips = turn
+        read: list[_Read] = []
+        for clip in clips:
+            files = clip.files if self._clock() < self._end else ()
+            read.append(
+                (clip, [check_file(self._folder, path, sha256, clip_id=clip.id) for path, sha256 in files])
+            )
+        return given, read
 
     def _take(self, clip: _Clip, results: Sequence[tuple[int, Finding | None]]) -> None:
         found = [finding for _, finding in results if finding]
@@ -287,14 +315,21 @@ def _clips(catalog: Catalog, order: Sequence[int]) -> Iterator[_Clip | None]:
     """The clips in that order; None for one that is not here any more."""
     for begin in range(0, len(order), _PAGE):
         page = order[begin : begin + _PAGE]
-        rows = catalog.rows(
-            "SELECT id, path, sha256, thumbnail_path, thumbnail_sha256, local_removed_at FROM clips "
-            "WHERE id IN (SELECT value FROM json_each(?))",
-            (json.dumps(list(page)),),
+        # In one answer: with each row, SQLite lets go of the GIL, and then waits for the readers.
+        rows = json.loads(
+            catalog.value(
+                "SELECT json_group_array(json_array("
+                "id, path, sha256, thumbnail_path, thumbnail_sha256, coalesce(bytes, 0))) "
+                f"FROM clips WHERE {_HERE} AND id IN (SELECT value FROM json_each(?))",
+                (json.dumps(list(page)),),
+            )
         )
-        found = {row["id"]: tuple(files([row])) for row in rows}
+        found = {}
+        for clip_id, path, sha256, thumbnail, of_thumbnail, length in rows:
+            two = (thumbnail, of_thumbnail)
+            found[clip_id] = _Clip(clip_id, ((path, sha256), two) if thumbnail else ((path, sha256),), length)
         for clip_id in page:
-            yield _Clip(clip_id, found[clip_id]) if found.get(clip_id) else None
+            yield found.get(clip_id)
 
 
 def _count(catalog: Catalog) -> int:
@@ -314,4 +349,4 @@ def _sample(clips: Iterable[_Clip], *, step: float, start: float) -> Iterator[_C
                 chosen.append(file)
                 wanted += step
         if chosen:
-            yield _Clip(clip.id, tuple(chosen))
+            yield _Clip(clip.id, tuple(chosen), clip.bytes)

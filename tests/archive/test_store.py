@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from blink_archive.archive.store import Kept, Part, Store, hash_file
+from blink_archive.archive.hashing import hash_file
+from blink_archive.archive.store import Kept, Part, Store
 from blink_archive.errors import ArchiveError, StorageError
 
 from .helpers import write

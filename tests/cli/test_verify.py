@@ -135,7 +135,7 @@ seconds = float(sys.argv.pop())
 hash_file, disk = findings.hash_file, threading.Lock()
 
 def slow(path):
-    if path.suffix == ".mp4":
+    if path.endswith(".mp4"):
         with disk:
             time.sleep(seconds)
     return hash_file(path)

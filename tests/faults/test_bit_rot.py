@@ -336,10 +336,10 @@ def test_a_verify_that_skips_thumbnails_is_caught(rotten: Rotten, monkeypatch: p
 def test_a_verify_that_trusts_lengths_is_caught(rotten: Rotten, monkeypatch: pytest.MonkeyPatch) -> None:
     """A verify that takes a file of the right length for the right file."""
     hash_file = findings.hash_file
-    known: dict[tuple[Path, int], str] = {}
+    known: dict[tuple[str, int], str] = {}
 
-    def trusting(path: Path) -> str:
-        about = path, path.stat().st_size
+    def trusting(path: str) -> str:
+        about = path, Path(path).stat().st_size
         if about not in known:
             known[about] = hash_file(path)
         return known[about]
