@@ -167,6 +167,16 @@ def account_of(root: Path) -> int | None:
     return _read_marker(root).account_id if is_archive(root) else None
 
 
+def moved_to(root: Path) -> Path | None:
+    """Where the archive went that was in that folder (`archive.move`); None where its marker tells of no
+    move, or there is none."""
+    try:
+        fields = json.loads((root / layout.MARKER).read_text(encoding="utf-8"))
+        return Path(fields["moved_to"])
+    except (OSError, ValueError, KeyError, TypeError):  # what is wrong with it, `find_archive` tells
+        return None
+
+
 def on_network_file_system(path: Path) -> str | None:
     """The kind of network file system that ``path`` lies on, None for a local one or where only the
     system knows (locks and fsync are weaker there, so that a person should be told)."""
@@ -193,6 +203,11 @@ def _read_marker(root: Path) -> Marker:
             raise NewerFormat(
                 f"{root} has format {fields['format']}; this version knows up to {FORMAT}. "
                 "Update blink-archive; nothing was changed."
+            )
+        if "moved_to" in fields:
+            raise NotAnArchive(
+                f"The archive of {root} was moved to {fields['moved_to']}. Name that folder with --archive, "
+                "or in the configuration; if the move was broken off, the same `archive move` ends it."
             )
         return Marker(uuid=str(fields["uuid"]), account_id=int(fields["account_id"]), format=FORMAT)
     except FileNotFoundError:

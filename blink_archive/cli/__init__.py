@@ -20,6 +20,7 @@ _COMMANDS = {
     "account": ("settings", "What Blink keeps for the account and for this client."),
     "accounts": ("account", "List the accounts that are signed in."),
     "api": ("api", "Make any call to Blink."),
+    "archive": ("archive", "Move the archive to another disk."),
     "arm": ("arm", "Arm networks: their cameras record what moves."),
     "camera": ("camera", "Tell cameras what to do, and see their settings."),
     "catalog": ("catalog", "Back the catalog up, check it, make it anew from the folder."),

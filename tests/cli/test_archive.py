@@ -1,0 +1,54 @@
+"""`archive move` on the command line."""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ..world import World
+from .quick import quick
+
+MakeWorld = Callable[..., World]
+
+
+@pytest.fixture
+def moved(make_world: MakeWorld, tmp_path: Path) -> tuple[World, Path]:
+    """A world whose archive was moved to another folder by the command."""
+    world = make_world(clips=3, hostile=False)
+    world.sync()
+    target = tmp_path / "new disk"
+    done = quick(world, "archive", "move", str(target))
+    assert (done.code, done.out) == (0, "")
+    assert f"The archive is in {target} now: " in done.err
+    return world, target
+
+
+def test_the_moved_archive_goes_on(moved: tuple[World, Path]) -> None:
+    """It verifies, and the next sync in it takes what is new."""
+    world, target = moved
+    assert quick(world, "verify", root=target).code == 0
+    synced = quick(world, "sync", "--reserve", "0", "--quiet-days", "0", root=target)
+    assert synced.code == 0
+    assert "0 archived now, " in synced.out
+
+
+@pytest.mark.parametrize("command", [("status",), ("sync", "--init"), ("init",), ("verify",), ("ls",)])
+def test_the_old_folder_says_where_it_went(moved: tuple[World, Path], command: tuple[str, ...]) -> None:
+    """Whatever is asked of it; and no new archive is begun there."""
+    world, target = moved
+    done = quick(world, *command)
+    assert done.code == 1
+    assert f"was moved to {target}" in done.err
+
+
+def test_json_tells_what_stays(make_world: MakeWorld, tmp_path: Path) -> None:
+    """Files and bytes, and what could not be moved."""
+    world = make_world(clips=2, hostile=False)
+    world.sync()
+    os.mkfifo(world.root / "fifo")
+    told = json.loads(quick(world, "archive", "move", str(tmp_path / "new"), "--json").out)
+    assert told["archive"] == str(tmp_path / "new")
+    assert told["files"] >= 4
+    assert told["left"] == [{"path": "fifo", "reason": "it is no file, link or folder"}]
