@@ -27,6 +27,7 @@ _COMMANDS = {
     "demo": ("demo", "Show all of it without a Blink account."),
     "devices": ("devices", "Networks, sync modules and cameras as they are now."),
     "disarm": ("arm", "Disarm networks: their cameras record nothing by themselves."),
+    "doctor": ("doctor", "Look at everything that goes wrong in practice."),
     "exclude": ("decisions", "Never fetch these clips."),
     "import": ("imports", "Take video files that lie on a disk into the archive."),
     "include": ("decisions", "Fetch these clips after all."),

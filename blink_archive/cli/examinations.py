@@ -1,0 +1,246 @@
+"""What `doctor` looks at, one after the other: each tells how one thing is, and what to do about it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sqlite3
+import stat
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from importlib.metadata import PackageNotFoundError, version
+from typing import Literal
+
+from ..errors import BlinkArchiveError, StorageError
+from .interrupts import run_interruptibly
+from .options import Globals
+from .output import ago, counted, size
+
+LIBRARIES = (
+    "click", "filelock", "httpx", "platformdirs", "python-dateutil", "python-slugify", "sqlite-utils",
+    "stamina", "starlette", "tqdm", "tzdata", "uvicorn", "apprise",
+)  # fmt: skip
+_SQLITE = (3, 37, 0)  # STRICT tables
+_CLOCK = timedelta(minutes=5)  # TLS and token times forgive as much
+_LITTLE = 5 * 10**9  # bytes: some weeks of clips
+_LATE = timedelta(days=2)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """How one thing is. ``says`` is a sentence or less, ``advice`` a sentence; ``exit_code`` is that of the
+    error behind a problem."""
+
+    what: str
+    verdict: Literal["ok", "warning", "problem"]
+    says: str
+    advice: str = ""
+    exit_code: int = 0
+
+
+Examination = Callable[[Globals], Iterator[Finding]]
+
+
+def examine(given: Globals) -> Iterator[Finding]:
+    """All examinations, in order; what one stumbles over is its finding, and keeps none from the next."""
+    for what, examination in EXAMINATIONS.items():
+        try:
+            yield from examination(given)
+        except BlinkArchiveError as error:
+            yield Finding(what, "problem", str(error), exit_code=error.exit_code)
+        except OSError as error:
+            yield Finding(
+                what,
+                "problem",
+                f"{error.filename}: {error.strerror}",
+                "Check it.",
+                exit_code=StorageError.exit_code,
+            )
+
+
+def _program(given: Globals) -> Iterator[Finding]:
+    from .. import __version__
+
+    yield Finding("program", "ok", f"blink-archive {__version__}, {platform.platform()}")
+    yield Finding("Python", "ok", f"{platform.python_version()}, {sys.executable}")
+    found = sqlite3.sqlite_version
+    if sqlite3.sqlite_version_info < _SQLITE:
+        advice = "Use a Python with a newer SQLite, from python.org or from your system."
+        yield Finding("SQLite", "problem", f"{found} is older than 3.37, which the catalog needs", advice, 1)
+        return
+    with_words = sqlite3.connect(":memory:")
+    try:
+        with_words.execute("CREATE VIRTUAL TABLE words USING fts5 (word)")
+    except sqlite3.OperationalError:
+        advice = "Use a Python from python.org or from your system."
+        yield Finding("SQLite", "problem", f"{found} has no full-text search (FTS5)", advice, 1)
+    else:
+        yield Finding("SQLite", "ok", found)
+    finally:
+        with_words.close()
+
+
+def libraries() -> dict[str, str]:
+    """The versions of what this program uses."""
+    found = {}
+    for name in LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+def _folder(given: Globals) -> Iterator[Finding]:
+    from ..archive.folder import on_network_file_system
+
+    archive = given.archive()
+    yield Finding("archive", "ok", f"{archive.root}, of account {archive.marker.account_id}")
+    with archive.store.live_part() as part:
+        part.write(b"doctor")
+        archive.store.make_durable(part)
+    yield Finding("archive's disk", "ok", "takes files, and fsync")
+    free = shutil.disk_usage(archive.root).free
+    verdict: Literal["ok", "warning"] = "ok" if free >= _LITTLE else "warning"
+    advice = (
+        "" if free >= _LITTLE else "Free some, or move the archive (`archive move`): a sync keeps a reserve."
+    )
+    yield Finding("free space", verdict, f"{size(free)} on the archive's disk", advice)
+    for what, path in (("archive", archive.root), ("catalog", archive.catalog_path)):
+        if kind := on_network_file_system(path):
+            serious = what == "catalog"
+            yield Finding(
+                f"{what}'s file system",
+                "warning" if serious else "ok",
+                f"{kind}, over a network",
+                "Its locks cannot be relied on: keep the catalog on a local disk with --catalog."
+                if serious
+                else "",
+            )
+        else:
+            yield Finding(f"{what}'s file system", "ok", "local, as far as the system tells")
+
+
+def _catalog(given: Globals) -> Iterator[Finding]:
+    from ..archive.check import check
+
+    archive = given.archive()
+    report = check(archive, now=datetime.now(UTC))
+    if report.findings:
+        first = report.findings[0]
+        yield Finding(
+            "catalog",
+            "problem",
+            f"{counted(len(report.findings), 'findings')}, such as {first.where}: {first.what}",
+            "`blink-archive catalog check` tells all; `catalog rebuild` makes a new one from the folder.",
+            7,
+        )
+    else:
+        rows = ", ".join(
+            f"{count} {name}" for name, count in report.counts.items() if name in ("clips", "events")
+        )
+        yield Finding("catalog", "ok", f"sound ({rows})")
+
+
+def _lock(given: Globals) -> Iterator[Finding]:
+    archive = given.archive()
+    catalog = archive.open_catalog()
+    try:
+        runs = catalog.rows("SELECT command, started_at, ended_at FROM runs ORDER BY id DESC LIMIT 1")
+    finally:
+        catalog.close()
+    now = datetime.now(UTC)
+    open_run = runs[0] if runs and runs[0]["ended_at"] is None else None
+    if archive.is_locked():
+        since = (
+            f" (`{open_run['command']}`, since {ago(open_run['started_at'], now=now)})" if open_run else ""
+        )
+        yield Finding("run lock", "ok", f"a run holds the archive now{since}")
+    elif open_run:
+        yield Finding(
+            "run lock",
+            "warning",
+            f"free; the last run (`{open_run['command']}`) was killed {ago(open_run['started_at'], now=now)}",
+            "Nothing is to be removed: a lock ends with its process, and the next sync goes on from there.",
+        )
+    else:
+        yield Finding("run lock", "ok", "free")
+
+
+def _state(given: Globals) -> Iterator[Finding]:
+    """Looked at before anything reads the files, which closes them."""
+    folder = given.state().path
+    if not folder.is_dir():
+        yield Finding("sign-in's files", "warning", f"there is no {folder}", "Run `blink-archive login`.", 4)
+        return
+    if os.name == "posix":
+        files = sorted(path for path in folder.iterdir() if path.is_file())
+        open_to_others = [path.name for path in (folder, *files) if stat.S_IMODE(path.stat().st_mode) & 0o077]
+        if open_to_others:
+            yield Finding(
+                "sign-in's files",
+                "problem",
+                f"others can read {', '.join(open_to_others)} in {folder}",
+                f"Run `chmod -R go= {folder}`; if others use this machine, sign out and in again.",
+                1,
+            )
+            return
+    yield Finding("sign-in's files", "ok", f"{folder}, closed to others")
+
+
+def _blink(given: Globals) -> Iterator[Finding]:
+    session = given.session()
+    yield Finding("sign-in", "ok", f"stored, of account {session.account_id}")
+
+    async def ask() -> datetime | None:
+        async with given.blink() as blink:
+            page = await blink.media_changed(since=datetime.now(UTC), page=1)
+            return page.server_time
+
+    there = run_interruptibly(ask())
+    yield Finding("Blink", "ok", "reachable, and takes the sign-in")
+    if there is None:
+        yield Finding(
+            "clock", "warning", "Blink told no time to compare with", "Compare it with another clock."
+        )
+        return
+    off = datetime.now(UTC) - there
+    if abs(off) > _CLOCK:
+        words = f"{abs(off)} {'ahead of' if off > timedelta(0) else 'behind'} Blink's".replace("0 days, ", "")
+        yield Finding("clock", "problem", words, "Set it, by NTP: dates and retention are reckoned by it.", 1)
+    else:
+        yield Finding("clock", "ok", f"within {max(1, round(abs(off).total_seconds()))} s of Blink's")
+
+
+def _clips(given: Globals) -> Iterator[Finding]:
+    from ..archive.concerns import concerns
+    from ..archive.search import status
+
+    catalog = given.read_catalog()
+    try:
+        found = status(catalog)
+        warnings = list(concerns(catalog, quiet=timedelta(days=7), now=datetime.now(UTC)))
+    finally:
+        catalog.close()
+    states = {name: state["clips"] for name, state in found["clips"].items()}
+    told = ", ".join(f"{count} {name}" for name, count in states.items()) or "none yet"
+    yield Finding("clips", "ok", told)
+    if found["failing"]:
+        advice = "`blink-archive query 'SELECT * FROM missing'` says why."
+        yield Finding("clips", "warning", f"{found['failing']} of the waiting clips fail", advice)
+    for warning in warnings:
+        yield Finding("clips", "warning", warning)
+
+
+EXAMINATIONS: dict[str, Examination] = {
+    "program": _program,
+    "sign-in's files": _state,
+    "archive": _folder,
+    "run lock": _lock,
+    "catalog": _catalog,
+    "Blink": _blink,
+    "clips": _clips,
+}
