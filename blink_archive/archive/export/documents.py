@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from ...model import utc_text
 from ..catalog import Catalog
 from ..store import storage_errors
 from .custody import write_custody
@@ -53,12 +52,12 @@ def _about(extract: Catalog, facts: ExportFacts) -> str:
         "SELECT min(local_day) AS first, max(local_day) AS last, count(*) AS clips, coalesce(sum(bytes), 0) "
         "AS bytes, count(DISTINCT coalesce(camera_id, camera_name)) AS cameras FROM clips"
     )[0]
-    span = f", recorded from {row['first']} to {row['last']}" if row["clips"] else ""
-    asked = f"Selected: {facts.selection}." if facts.selection else "All clips of the archive were asked for."
+    span = f", from {row['first']} to {row['last']}" if row["clips"] else ""
+    asked = f"Selected: {facts.selection}." if facts.selection else "All of the archive was asked for."
     part = "" if facts.parts == 1 else f" Part {facts.part}{f' of {facts.parts}' if facts.parts else ''}."
     return (
-        f"Clips: {row['clips']:,} ({row['bytes'] / 1e6:,.1f} MB), cameras: {row['cameras']}{span}. {asked}{part}"
-        f" Exported at {utc_text(facts.exported_at)[:19]}Z."
+        f"Clips: {row['clips']:,} ({row['bytes'] / 1e6:,.1f} MB), cameras: {row['cameras']}{span}. "
+        f"{asked}{part} Exported at {facts.exported_at:%Y-%m-%d %H:%M} UTC."
     )
 
 

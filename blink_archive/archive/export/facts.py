@@ -34,8 +34,9 @@ class ExportFacts:
 CLAIM = (
     "Each clip is unchanged since download: its bytes are those that this program received from Blink, over "
     "TLS, at the time that archived_at tells (of an import, those of the file that was imported; of a live "
-    "view, those that it recorded); where that is less than certain, unproven says so. The hashes show no more "
-    "than that: not that a camera recorded it so, nor when, nor what Blink did before. Nothing here is signed."
+    "view, those that it recorded); where that is less than certain, unproven says so. The hashes show no "
+    "more than that: not that a camera recorded it so, nor when, nor what Blink did before. Nothing here is "
+    "signed."
 )
 """What the hashes stand for, as it is said wherever they are."""
 
