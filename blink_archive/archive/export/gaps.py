@@ -110,15 +110,15 @@ def _gaps(catalog: Catalog, wanted: Filter, found: Gaps) -> Iterator[tuple[Any, 
 def _span(
     wanted: Filter, zone: ZoneInfo | None, *, default: tuple[date, date], told: datetime | None
 ) -> tuple[date, date]:
-    """The days that were asked for, in that zone. What was left open is that of the clips; it ends when Blink
-    was last asked (``told``), if that is later."""
+    """The days that were asked for, in that zone, as far as anything is known: up to the last clip, or to when
+    Blink was last asked (``told``)."""
     first, last = default
+    if told is not None:
+        last = max(last, _local(told, zone))
     if wanted.since is not None:
         first = _local(wanted.since, zone)
     if wanted.until is not None:
-        last = _local(wanted.until, zone)
-    elif told is not None:
-        last = max(last, _local(told, zone))
+        last = min(last, _local(wanted.until, zone))
     if wanted.before is not None:
         last = min(last, _local(wanted.before, zone) - _DAY)
     return first, last

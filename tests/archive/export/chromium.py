@@ -142,7 +142,7 @@ def chromium(profile: Path, *, width: int = 1280, height: int = 900, dark: bool 
             browser.begin()
             yield browser
         finally:
-            process.terminate()
-            process.wait()
+            os.write(our_out, b'{"id": 0, "method": "Browser.close"}\0')
+            process.wait(_PATIENCE)
             os.close(our_out)
             os.close(our_in)
