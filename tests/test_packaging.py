@@ -122,7 +122,8 @@ def test_wheel_holds_the_package_alone(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     tops = {name.split("/")[0] for name in names}
     assert {top for top in tops if not top.endswith(".dist-info")} == {"blink_archive"}
-    assert "blink_archive/schema.sql" in names
+    assert {"blink_archive/schema.sql", "blink_archive/archive/export/index.html"} <= set(names)
+    assert "blink_archive/archive/export/readme.txt" in names
     assert any(name.endswith("entry_points.txt") for name in names)
     assert any(name.endswith("/LICENSE") for name in names)
     assert not [name for name in names if "test" in name.lower() or "__pycache__" in name]

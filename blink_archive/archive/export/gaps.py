@@ -110,8 +110,8 @@ def _gaps(catalog: Catalog, wanted: Filter, found: Gaps) -> Iterator[tuple[Any, 
 def _span(
     wanted: Filter, zone: ZoneInfo | None, *, default: tuple[date, date], told: datetime | None
 ) -> tuple[date, date]:
-    """The days that were asked for, in that zone, as far as anything is known: up to the last clip, or to when
-    Blink was last asked (``told``)."""
+    """The days that were asked for, in that zone, as far as anything is known: up to the last clip, or to
+    when Blink was last asked (``told``)."""
     first, last = default
     if told is not None:
         last = max(last, _local(told, zone))

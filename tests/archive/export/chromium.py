@@ -8,6 +8,7 @@ import os
 import select
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -16,6 +17,13 @@ from typing import Any
 
 PROGRAM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 _PATIENCE = 30.0  # seconds
+# Chromium reads from 3 and writes to 4, whatever numbers the pipes have here: first out of each other's way.
+_HAND_OVER = """
+import fcntl, os, sys
+for number, pipe in enumerate([fcntl.fcntl(int(each), fcntl.F_DUPFD, 10) for each in sys.argv[1:3]], 3):
+    os.dup2(pipe, number)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
 
 
 @dataclass
@@ -119,7 +127,7 @@ class Browser:
 
 
 @contextlib.contextmanager
-def chromium(profile: Path, *, width: int = 1280, height: int = 900, dark: bool = False) -> Iterator[Browser]:
+def started(profile: Path, *, width: int = 1280, height: int = 900, dark: bool = False) -> Iterator[Browser]:
     """A browser with a profile of its own in that folder, which ends with the context."""
     assert PROGRAM
     their_in, our_out = os.pipe()
@@ -130,8 +138,7 @@ def chromium(profile: Path, *, width: int = 1280, height: int = 900, dark: bool 
         "--disable-dev-shm-usage", "--mute-audio", f"--window-size={width},{height}",
         *(["--blink-settings=preferredColorScheme=0"] if dark else []),
     ]  # fmt: skip
-    # It reads from 3 and writes to 4, whatever numbers the pipes have here.
-    command = ["sh", "-c", f'exec "$@" 3<&{their_in} 4>&{their_out}', "sh", PROGRAM, *options]
+    command = [sys.executable, "-c", _HAND_OVER, str(their_in), str(their_out), PROGRAM, *options]
     with subprocess.Popen(
         command, pass_fds=(their_in, their_out), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as process:

@@ -46,7 +46,9 @@ def make_bag(folder: Path, facts: ExportFacts, names: tuple[str, ...] = NAMES) -
 
 def sha256sum(folder: Path, manifest: str) -> subprocess.CompletedProcess[bytes]:
     """`sha256sum -c` of a manifest."""
-    return subprocess.run(["sha256sum", "--strict", "-c", manifest], cwd=folder, capture_output=True, check=False)
+    return subprocess.run(
+        ["sha256sum", "--strict", "-c", manifest], cwd=folder, capture_output=True, check=False
+    )
 
 
 def test_others_accept_it(tmp_path: Path) -> None:

@@ -38,4 +38,8 @@ def test_what_nobody_wrote_down_is_not_told(catalog: Catalog, tmp_path: Path) ->
     list_items(catalog, make_item())
     archive_clip(catalog, "7000001")
     choose(catalog)
-    assert [line["kind"] for line in custody(papers(catalog, tmp_path / "papers"))] == ["custody", "archived", "exported"]
+    assert [line["kind"] for line in custody(papers(catalog, tmp_path / "papers"))] == [
+        "custody",
+        "archived",
+        "exported",
+    ]

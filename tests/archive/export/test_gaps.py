@@ -119,7 +119,9 @@ def test_another_parts_clips_are_not_missing(catalog: Catalog, tmp_path: Path) -
     for number, day in enumerate((10, 11, 12)):
         seen(catalog, number, day)
     choose(catalog, "origin_key = '7000002'")
-    catalog.db.execute("INSERT INTO temp.exported_elsewhere SELECT id FROM clips WHERE origin_key <> '7000002'")
+    catalog.db.execute(
+        "INSERT INTO temp.exported_elsewhere SELECT id FROM clips WHERE origin_key <> '7000002'"
+    )
     folder = papers(catalog, tmp_path / "papers", part=2, parts=2)
     assert table(folder / "missing.csv") == table(folder / "gaps.csv") == []
     assert [row["clip"] for row in table(folder / "clips.csv")] == ["7000002"]

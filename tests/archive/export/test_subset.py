@@ -26,7 +26,9 @@ FRONT = "7000001"
 @pytest.fixture
 def two(catalog: Catalog) -> Catalog:
     """Two archived clips: of the front door, and of a camera that nobody is to hear of."""
-    list_items(catalog, make_item(), make_item(7000002, device_id=42, device_name="Secretcam", raw={"s": "Hush"}))
+    list_items(
+        catalog, make_item(), make_item(7000002, device_id=42, device_name="Secretcam", raw={"s": "Hush"})
+    )
     for key in (FRONT, "7000002"):
         archive_clip(catalog, key, run=catalog.begin_run(f"sync of {key}", now=NOW))
     catalog.end_run(begin(catalog), exit_code=0, summary={"failed": "Secretcam"}, now=NOW)
@@ -44,11 +46,16 @@ def test_it_holds_the_rows_of_its_clips_alone(two: Catalog, tmp_path: Path) -> N
     papers."""
     made = extract(two, tmp_path)
     assert [row["origin_key"] for row in made.rows("SELECT origin_key FROM clips")] == [FRONT]
-    assert made.rows("SELECT command, summary FROM runs") == [{"command": f"sync of {FRONT}", "summary": None}]
+    assert made.rows("SELECT command, summary FROM runs") == [
+        {"command": f"sync of {FRONT}", "summary": None}
+    ]
     assert [row["name"] for row in made.rows("SELECT name FROM cameras")] == ["Front door"]
     assert [row["name"] for row in made.rows("SELECT name FROM networks")] == ["Home"]
     events = made.rows("SELECT kind, clip_id FROM events ORDER BY id")
-    assert events == [{"kind": "archived", "clip_id": clip_row(two, FRONT)["id"]}, {"kind": "exported", "clip_id": None}]
+    assert events == [
+        {"kind": "archived", "clip_id": clip_row(two, FRONT)["id"]},
+        {"kind": "exported", "clip_id": None},
+    ]
     made.close()
     for path in (tmp_path / "papers").iterdir():
         if path.name not in ("missing.csv", "gaps.csv"):  # which tell of what is not there
@@ -60,7 +67,9 @@ def test_its_clips_are_as_in_the_archive(two: Catalog, tmp_path: Path) -> None:
     """But for the places of its files, a clip's row is the archive's, whatever columns there are."""
     before = clip_row(two, FRONT)
     choose(two, "0")
-    two.db.execute("INSERT INTO temp.exported SELECT id, 'a/b.mp4', 'a/c.jpg' FROM clips WHERE origin_key = ?", [FRONT])
+    two.db.execute(
+        "INSERT INTO temp.exported SELECT id, 'a/b.mp4', 'a/c.jpg' FROM clips WHERE origin_key = ?", [FRONT]
+    )
     made = Catalog.read(papers(two, tmp_path / "papers") / "catalog.db")
     row = clip_row(made, FRONT)
     assert row == before | {"path": "a/b.mp4", "thumbnail_path": "a/c.jpg"}
@@ -70,7 +79,9 @@ def test_its_clips_are_as_in_the_archive(two: Catalog, tmp_path: Path) -> None:
 
 def test_it_is_true_of_the_folder_that_it_lies_in(two: Catalog, tmp_path: Path) -> None:
     """A thumbnail that is not exported is not in it; a clip that was pruned here meanwhile is, with its file."""
-    two.db.execute("UPDATE clips SET local_removed_at = archived_at, local_removed_reason = 'pruned', covered_by = 2")
+    two.db.execute(
+        "UPDATE clips SET local_removed_at = archived_at, local_removed_reason = 'pruned', covered_by = 2"
+    )
     choose(two, "0")
     two.db.execute("INSERT INTO temp.exported SELECT id, path, NULL FROM clips WHERE origin_key = ?", [FRONT])
     made = Catalog.read(papers(two, tmp_path / "papers") / "catalog.db")
@@ -126,7 +137,8 @@ def test_readings_are_those_of_its_cameras_and_its_time(two: Catalog, tmp_path: 
         ("2026-11-24T12:00:01.000000Z", "owl", 41),
     ):
         two.db.execute(
-            "INSERT INTO readings (run_id, at, device, device_id) VALUES (?, ?, ?, ?)", (run, at, device, number)
+            "INSERT INTO readings (run_id, at, device, device_id) VALUES (?, ?, ?, ?)",
+            (run, at, device, number),
         )
         run = begin(two)
     choose(two, "camera_id = 41")

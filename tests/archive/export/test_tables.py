@@ -124,7 +124,9 @@ def test_a_deletion_tells_what_it_rests_on(catalog: Catalog, tmp_path: Path, res
             at = clip_row(catalog)["remote_deleted_at"]
         case "absence":
             at = "2026-11-24T12:00:00.000000Z"
-            feed.record_departure(catalog, row, now=make_item().created_at.replace(day=24, hour=12, minute=0, second=0))  # type: ignore[union-attr]
+            feed.record_departure(
+                catalog, row, now=make_item().created_at.replace(day=24, hour=12, minute=0, second=0)
+            )  # type: ignore[union-attr]
         case "answer":
             feed.update_row(catalog, row, {"delete_confirmed_at": at})
         case "listing":
