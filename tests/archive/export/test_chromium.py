@@ -62,9 +62,11 @@ def opened(browser: Browser, page: Path) -> Browser:
 
 def test_a_click_plays_a_clip(catalog: Catalog, browser: Browser, tmp_path: Path) -> None:
     """Days and cards are there with their thumbnails; a click plays the clip, N and the button go on, Escape
-    closes; nothing is asked for but files, and the console is silent. The folder's name is a hard one."""
+    closes; nothing is asked for but files, and the console is silent. The names of folder and files are hard."""
     for number in (7000001, 7000002):
         archived(catalog, number, created_at=make_item().created_at.replace(minute=number % 10))  # type: ignore[union-attr]
+    catalog.db.execute("UPDATE clips SET path = replace(path, '_front', ' #1?_front')")
+    catalog.db.execute("UPDATE clips SET thumbnail_path = replace(thumbnail_path, '_front', ' 50%_front')")
     opened(browser, export(catalog, tmp_path / "a b#c%20?d"))
     assert shown(browser) == ["14:01:07, Front door, 5 seconds", "14:02:07, Front door, 5 seconds"]
     assert browser.value("document.querySelector('.day h2').textContent") == "Monday, 23 November 20262 clips"

@@ -30,8 +30,9 @@ def two(catalog: Catalog) -> Catalog:
         catalog, make_item(), make_item(7000002, device_id=42, device_name="Secretcam", raw={"s": "Hush"})
     )
     for key in (FRONT, "7000002"):
-        archive_clip(catalog, key, run=catalog.begin_run(f"sync of {key}", now=NOW))
-    catalog.end_run(begin(catalog), exit_code=0, summary={"failed": "Secretcam"}, now=NOW)
+        run = catalog.begin_run(f"sync of {key}", now=NOW)
+        archive_clip(catalog, key, run=run)
+        catalog.end_run(run, exit_code=0, summary={"failed": "Secretcam"}, now=NOW)
     return catalog
 
 
