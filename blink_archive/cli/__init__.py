@@ -40,6 +40,7 @@ _COMMANDS = {
     "prune-local": ("prune_local", "Remove old files from the archive, by your rules."),
     "prune-remote": ("prune", "Delete clips at Blink that are proven safe here."),
     "query": ("browse", "Ask the catalog in SQL (reading only)."),
+    "runs": ("runs", "What the last runs did, and how they ended."),
     "schedules": ("schedules", "When Blink arms and disarms a network by itself."),
     "show": ("browse", "Show all that is known of a clip."),
     "simulator": ("demo", "Run a Blink cloud on this machine, to try clients on."),

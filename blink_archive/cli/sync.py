@@ -13,6 +13,7 @@ from .interrupts import run_interruptibly
 from .options import Globals, command
 from .output import MISSING, SyncProgress, bars_wanted, counted, local, now, print_json, printable, size
 from .prune import Deletion, check_asking
+from .reporting import Reporter, reporting_options
 from .sync_options import Asked, sync_options
 
 if TYPE_CHECKING:
@@ -48,11 +49,13 @@ def init_command(given: Globals) -> None:
     help="Make the folder an archive first, if it is none.",
 )
 @sync_options
+@reporting_options
 @click.option("--dry-run", is_flag=True, help="Fetch and record nothing; tell what there is to do.")
 def sync_command(
     given: Globals,
     /,
     *,
+    reporter: Reporter,
     create: bool,
     dry_run: bool,
     **values: Any,
@@ -64,15 +67,19 @@ def sync_command(
 
     --layout is for clips that are listed for the first time; all others stay where they are.
     """
-    asked = Asked.of(**values)
     if dry_run:
+        asked = Asked.of(**values)
         _dry_run(given, asked.options, asked.wish)
         return
-    if asked.wish is not None:
-        check_asking(given, yes=asked.yes)
-    archive = _archive(given, create=create)
-    summary = run_interruptibly(sync_once(given, archive, asked.options))
-    raise click.exceptions.Exit(_conclude(given, archive, summary, asked))
+    with reporter:
+        asked = Asked.of(**values)
+        if asked.wish is not None:
+            check_asking(given, yes=asked.yes)
+        archive = _archive(given, create=create)
+        summary = run_interruptibly(sync_once(given, archive, asked.options))
+        code = _conclude(given, archive, summary, asked)
+        reporter.ended(code, summary)
+    raise click.exceptions.Exit(code)
 
 
 def _conclude(given: Globals, archive: Archive, summary: Summary, asked: Asked) -> int:

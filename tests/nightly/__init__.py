@@ -1,0 +1,1 @@
+"""Tests of what happens every night without a person."""
