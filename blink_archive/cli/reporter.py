@@ -123,14 +123,16 @@ class Reporter:
                 self._tell(exit_code, summary, reason)
 
     def _tell(self, exit_code: int, summary: Summary | None, reason: str | None) -> None:
+        from ..client.redact import redacted
         from ..nightly.ending import Ending
 
+        reason = reason or (summary.stopped if summary else None)
         ending = Ending(
             archive=self._root(),
             began=self._began,
             ended=now(),
             exit_code=exit_code,
-            reason=reason or (summary.stopped if summary else None),
+            reason=redacted(reason) if reason else None,  # it can name an account by its email
             summary=summary,
         )
         ending, run = self._recorded(ending)

@@ -76,9 +76,7 @@ def listening() -> Iterator[Listener]:
             self.end_headers()
             self.wfile.write(b"OK")
 
-        do_GET = do_POST
-
-        def log_message(self, format: str, *args: Any) -> None: ...
+        def log_message(self, *args: Any) -> None: ...
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         server.daemon_threads = True
