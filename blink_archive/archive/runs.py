@@ -4,6 +4,7 @@ them brought."""
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -90,6 +91,16 @@ def totals(catalog: Catalog, *, since: datetime) -> Totals:
         {"since": utc_text(since)},
     )[0]
     return Totals(**{name: int(value) for name, value in row.items()})
+
+
+def gone_of(catalog: Catalog, clips: Sequence[str]) -> frozenset[str]:
+    """Which of these ``clips``, by their keys, are gone: a run that cannot fetch one may then find it so."""
+    rows = catalog.rows(
+        "SELECT origin_key FROM clips WHERE gone_at IS NOT NULL "
+        "AND origin_key IN (SELECT value FROM json_each(?))",
+        (json.dumps(clips),),
+    )
+    return frozenset(row["origin_key"] for row in rows)
 
 
 def record_failed_start(

@@ -99,7 +99,7 @@ def _details(ending: Ending, standing: Standing | None) -> Iterator[str]:
             f"{timedelta(seconds=round(ending.took.total_seconds()))}."
         )
         yield f"{counts} {_archived(standing, ending)}" if standing else counts
-        waiting, odd = summary.failures, summary.problems
+        waiting, odd = standing.failures if standing else summary.failures, summary.problems
         if waiting:
             they = "waits" if len(waiting) == 1 else "wait"
             yield _listed(

@@ -175,7 +175,7 @@ class Reporter:
         if told is not None and "digest" in self._kinds:
             since = digest_since(told, every=self._digest_every, now=ending.ended)
         try:
-            return standing(self._given.archive(), run=run, totals_since=since)
+            return standing(self._given.archive(), ending, run=run, since=since)
         except (BlinkArchiveError, OSError) as error:
             if ending.exit_code == 0:  # else the run has told that, or what it comes from
                 _warn(f"What is archived is told to nobody, since the catalog could not be read: {error}")
@@ -212,13 +212,7 @@ class Reporter:
         from ..nightly import notify, sending
         from .messages import message
 
-        kinds = notify.due(
-            ending,
-            told,
-            wanted=frozenset(map(notify.Kind, self._kinds)),
-            lost=standing.past.lost if standing else 0,
-            digest=standing is not None and standing.totals is not None,
-        )
+        kinds = notify.due(ending, standing, told, wanted=frozenset(map(notify.Kind, self._kinds)))
         taken = 0
         if kinds:
             patience = max(0.0, until - monotonic())

@@ -57,37 +57,30 @@ class Ending:
         """Clips that left Blink before they could be fetched, as found in this run."""
         return self.summary.account.get("newly_gone", 0) if self.summary else 0
 
-    @property
-    def failed(self) -> bool:
-        """Whether a person should do something: not where all else went well, and clips were gone."""
-        summary = self.summary
-        only_gone = (
-            self.exit_code == 3
-            and self.gone > 0
-            and summary is not None
-            and not (summary.failures or summary.problems)
-        )
-        return self.exit_code != 0 and not only_gone
-
 
 @dataclass(frozen=True, slots=True)
 class Standing:
     """How the archive stands: ``clips`` and ``bytes`` by status, what is free on its disk (bytes), when Blink
-    deletes the first of the waiting clips (None: never, or nothing waits), the syncs before this one, and
-    ``totals`` since the last digest, where one is due."""
+    deletes the first of the waiting clips (None: never, or nothing waits), the clips that could not be
+    fetched, and wait, each with the reason; the syncs before this one; and ``totals`` since the last digest,
+    where one is due."""
 
     clips: dict[str, int]
     bytes: dict[str, int]
     free: int
     expires_at: datetime | None
+    failures: tuple[tuple[str, str], ...]
     past: runs.Past
     totals: runs.Totals | None
 
 
-def standing(archive: Archive, *, run: int | None, totals_since: datetime | None) -> Standing:
-    """Look at catalog and disk; raises as `Archive.open_catalog` does, and `OSError`."""
+def standing(archive: Archive, ending: Ending, *, run: int | None, since: datetime | None) -> Standing:
+    """Look at catalog and disk after that ``ending`` of ``run``; the totals are those ``since`` then. Raises
+    as `Archive.open_catalog` does, and OSError."""
+    failures = ending.summary.failures if ending.summary else []
     catalog = archive.open_catalog()
     try:
+        gone = runs.gone_of(catalog, [clip for clip, _ in failures])
         states = status(catalog)["clips"]
         expires_at = first_expiry(catalog, Filter())
         return Standing(
@@ -95,8 +88,9 @@ def standing(archive: Archive, *, run: int | None, totals_since: datetime | None
             bytes={state: found["bytes"] for state, found in states.items()},
             free=archive.store.free_bytes(),
             expires_at=from_utc_text(expires_at) if expires_at else None,
+            failures=tuple(each for each in failures if each[0] not in gone),
             past=runs.past(catalog, run=run),
-            totals=runs.totals(catalog, since=totals_since) if totals_since else None,
+            totals=runs.totals(catalog, since=since) if since else None,
         )
     finally:
         catalog.close()

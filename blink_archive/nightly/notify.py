@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from .ending import SILENT, Ending
+from .ending import SILENT, Ending, Standing
 
 AGAIN_AFTER = timedelta(hours=20)
 """A day, but for what a nightly timer comes earlier than the night before."""
@@ -40,14 +40,9 @@ def digest_since(told: Told, *, every: timedelta, now: datetime) -> datetime | N
 
 
 def due(
-    ending: Ending,
-    told: Told,
-    *,
-    wanted: frozenset[Kind],
-    lost: int,
-    digest: bool,
+    ending: Ending, standing: Standing | None, told: Told, *, wanted: frozenset[Kind]
 ) -> tuple[Kind, ...]:
-    """What is to be told now, of what is ``wanted``; ``lost`` files count as loss, ``digest``: one is due.
+    """What is to be told now, of what is ``wanted``. A digest is, where the standing has its totals.
 
     A failure that goes on is told once, and again when a day has passed: a message an hour is one that
     people mute. Another exit code is another failure: behind a network that fails, a sign-in can be needed.
@@ -57,12 +52,23 @@ def due(
         return ()
     last = told.failures.get(ending.exit_code)
     facts = {
-        Kind.FAILURE: ending.failed and (last is None or ending.ended - last >= AGAIN_AFTER),
-        Kind.LOSS: ending.gone + lost > 0,
+        Kind.FAILURE: _failed(ending, standing) and (last is None or ending.ended - last >= AGAIN_AFTER),
+        Kind.LOSS: ending.gone > 0 or (standing is not None and standing.past.lost > 0),
         Kind.RECOVERY: ending.exit_code == 0 and bool(told.failures),
-        Kind.DIGEST: digest,
+        Kind.DIGEST: standing is not None and standing.totals is not None,
     }
     return tuple(kind for kind, so in facts.items() if so and kind in wanted)
+
+
+def _failed(ending: Ending, standing: Standing | None) -> bool:
+    """Whether there is more to it than clips that were gone, which is a loss."""
+    match ending.exit_code, ending.summary:
+        case 0, _:
+            return False
+        case 3, summary if summary is not None and standing is not None and ending.gone:
+            return bool(standing.failures or summary.problems)
+        case _:
+            return True
 
 
 def remember(told: Told, ending: Ending, sent: tuple[Kind, ...]) -> Told:
