@@ -14,6 +14,7 @@ from .catalog import Catalog
 
 # What followed a sync within the same command may have ended worse than the sync's own row says.
 _CODE = "coalesce(json_extract(summary, '$.ended_with'), exit_code)"
+_WELL = f"{_CODE} = 0 ORDER BY id DESC LIMIT 1"
 _INTERRUPTED = 130
 
 
@@ -52,13 +53,17 @@ def last_runs(catalog: Catalog, limit: int) -> list[dict[str, Any]]:
     return [row | {"summary": json.loads(row["summary"] or "{}")} for row in reversed(rows)]
 
 
+def last_success(catalog: Catalog) -> datetime | None:
+    """When the last sync ended that did so with exit code 0 (UTC); None where none did."""
+    ended = catalog.value(f"SELECT ended_at FROM runs WHERE command = 'sync' AND {_WELL}")
+    return from_utc_text(ended) if ended else None
+
+
 def past(catalog: Catalog, *, run: int | None) -> Past:
     """How it went before the sync ``run``; with None, up to now."""
     parameters: dict[str, Any] = {"run": run, "interrupted": _INTERRUPTED}
     earlier = "command = 'sync' AND id IS NOT :run"
-    rows = catalog.rows(
-        f"SELECT id, ended_at FROM runs WHERE {earlier} AND {_CODE} = 0 ORDER BY id DESC LIMIT 1", parameters
-    )
+    rows = catalog.rows(f"SELECT id, ended_at FROM runs WHERE {earlier} AND {_WELL}", parameters)
     parameters["success"] = rows[0]["id"] if rows else 0
     failures = catalog.value(
         f"SELECT count(*) FROM runs WHERE {earlier} AND id > :success AND {_CODE} IS NOT :interrupted",

@@ -188,8 +188,8 @@ class Reporter:
 
         if (path := self._prometheus_file) is None:
             return
-        before = standing.past.success_at if standing else None
-        success_at = before.timestamp() if before else success_in(path, ending.archive)
+        success = standing.success_at if standing else ending.ended if ending.exit_code == 0 else None
+        success_at = success.timestamp() if success else success_in(path, ending.archive)
         try:
             write_beside(path, exposition(ending, standing, success_at=success_at))
         except OSError as error:

@@ -62,14 +62,15 @@ class Ending:
 class Standing:
     """How the archive stands: ``clips`` and ``bytes`` by status, what is free on its disk (bytes), when Blink
     deletes the first of the waiting clips (None: never, or nothing waits), the clips that could not be
-    fetched, and wait, each with the reason; the syncs before this one; and ``totals`` since the last digest,
-    where one is due."""
+    fetched, and wait, each with the reason; when a sync, this one or one before, ended well last; the syncs
+    before this one; and ``totals`` since the last digest, where one is due."""
 
     clips: dict[str, int]
     bytes: dict[str, int]
     free: int
     expires_at: datetime | None
     failures: tuple[tuple[str, str], ...]
+    success_at: datetime | None
     past: runs.Past
     totals: runs.Totals | None
 
@@ -89,6 +90,7 @@ def standing(archive: Archive, ending: Ending, *, run: int | None, since: dateti
             free=archive.store.free_bytes(),
             expires_at=from_utc_text(expires_at) if expires_at else None,
             failures=tuple(each for each in failures if each[0] not in gone),
+            success_at=runs.last_success(catalog),
             past=runs.past(catalog, run=run),
             totals=runs.totals(catalog, since=since) if since else None,
         )

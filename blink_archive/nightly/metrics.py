@@ -26,10 +26,8 @@ class _Metric:
 def exposition(ending: Ending, standing: Standing | None, *, success_at: float | None) -> str:
     """The text: the last run, and, where the catalog could be read, the clips.
 
-    ``success_at`` is the last success before this run (seconds since 1970), None where there was none.
+    ``success_at`` is the last success, if that is this run's (seconds since 1970), None where there was none.
     """
-    if ending.exit_code == 0:
-        success_at = ending.ended.timestamp()
     metrics = [*_run(ending, success_at), *(_clips(ending, standing) if standing else ())]
     return "".join(_text(metric, _label(ending.archive)) for metric in metrics)
 

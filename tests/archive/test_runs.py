@@ -55,6 +55,7 @@ def test_the_past(
     add(catalog, 0, command="import")
     at = None if success is None else NIGHT + timedelta(days=success, minutes=1)
     assert runs.past(catalog, run=run) == Past(at, failures, 0)
+    assert runs.last_success(catalog) == NIGHT + timedelta(days=len(codes), minutes=1)
 
 
 def test_what_followed_a_sync_counts(catalog: Catalog) -> None:
@@ -64,6 +65,7 @@ def test_what_followed_a_sync_counts(catalog: Catalog) -> None:
     runs.record_end(catalog, run, exit_code=7)
     assert runs.stopped_after(catalog, run) == "because of 7"
     past = runs.past(catalog, run=None)
+    assert past.success_at == runs.last_success(catalog)
     assert (past.success_at, past.failures) == (NIGHT + timedelta(minutes=1), 1)
     told = {each["id"]: each["exit_code"] for each in runs.last_runs(catalog, 3)}
     assert told == {good: 0, run: 7, run + 1: 7}

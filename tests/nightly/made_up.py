@@ -27,6 +27,7 @@ def a_standing(*, lost: int = 0, totals: Totals | None = None, **more: Any) -> S
         "free": 10**12,
         "expires_at": None,
         "failures": (),
+        "success_at": None,
         "past": Past(None, 0, lost),
         "totals": totals,
     }

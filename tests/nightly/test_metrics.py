@@ -27,8 +27,8 @@ def figures(
 
 
 def test_a_run_that_ended_well() -> None:
-    """Its figures, and itself as the last success."""
-    found = figures(an_ending(0, fetched=12, bytes=3_000_000), success_at=BEFORE.timestamp())
+    """Its figures, and when that was."""
+    found = figures(an_ending(0, fetched=12, bytes=3_000_000), success_at=NIGHT.timestamp())
     assert found == {
         "blink_archive_last_success_timestamp_seconds": NIGHT.timestamp(),
         "blink_archive_last_run_timestamp_seconds": NIGHT.timestamp(),
@@ -83,7 +83,7 @@ def test_an_archive_may_lie_anywhere(archive: str, tmp_path: Path) -> None:
     ending = Ending(archive, ending.began, ending.ended, 0, None, ending.summary)
     assert figures(ending)["blink_archive_last_run_exit_code"] == 0
     file = tmp_path / "cams.prom"
-    write_beside(file, exposition(ending, None, success_at=None))
+    write_beside(file, exposition(ending, None, success_at=NIGHT.timestamp()))
     assert success_in(file, archive) == NIGHT.timestamp()
     assert success_in(file, f"{archive}2") is None
 
