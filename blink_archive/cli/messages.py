@@ -20,9 +20,10 @@ def message(kinds: Sequence[Kind], ending: Ending, standing: Standing | None) ->
     paragraphs = [headline(ending)]
     for kind in kinds:
         paragraphs += _about(kind, ending, standing)
+    text = "\n\n".join([*paragraphs, *_details(ending, standing)])
     return Message(
         title=redacted(f"blink-archive: {_title(kinds[0], ending, standing)}"),
-        body=redacted("\n\n".join([*paragraphs, *_details(ending, standing)])),
+        body=redacted(text.encode("utf-8", "backslashreplace").decode()),  # a path need be no text
         type=_TYPES[kinds[0]],
     )
 

@@ -52,7 +52,7 @@ def send(message: Message, services: Sequence[str], *, patience: float) -> tuple
             process.kill()
             process.wait()
     return codes.count(_SENT), [
-        _trouble(f"{service.partition('://')[0]}://", code, patience)
+        _trouble(_name(service), code, patience)
         for service, code in zip(services, codes, strict=True)
         if code != _SENT
     ]
@@ -83,11 +83,17 @@ def _end(process: subprocess.Popen[bytes], until: float) -> int:
         return _GIVEN_UP
 
 
+def _name(service: str) -> str:
+    """What of its URL may be told; nothing, where it is none and may be a bare token."""
+    scheme, there, _ = service.partition("://")
+    return f"{scheme}://" if there and scheme.isalnum() and len(scheme) <= 20 else "a service"
+
+
 def _trouble(name: str, code: int, patience: float) -> str:
     match code:
         case _ if code == _UNKNOWN:
             return (
-                f"A message could not be sent: Apprise knows no service {name} with an address of this form. "
+                f"A message could not be sent: Apprise does not know {name} with an address of this form. "
                 "Check --notify."
             )
         case _ if code == _GIVEN_UP:

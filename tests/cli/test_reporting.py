@@ -313,7 +313,7 @@ def test_services_that_fail_fail_no_run(house: World, listener: Listener, tmp_pa
     assert said.count("http://127.0.0.1 answered a ping with HTTP 500.") == 2
     for words in (
         "json:// did not take it",
-        "knows no service nosuch://",
+        "does not know nosuch://",
         "figures for Prometheus could not",
     ):
         assert said.count(words) == 1

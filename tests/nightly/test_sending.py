@@ -43,8 +43,16 @@ def test_one_that_does_not_arrive_keeps_none_from_the_next(listener: Listener) -
     assert taken == 1
     assert len(listener.messages) == 1
     assert [("json://" in each, "nosuch://" in each) for each in troubles] == [(True, False), (False, True)]
-    assert "knows no service" in troubles[1]
+    assert "does not know nosuch://" in troubles[1]
     assert "secret" not in "".join(troubles)
+
+
+@pytest.mark.parametrize("url", ["secret", "secret:secret", "se cret://x", "secret" * 9 + "://x"])
+def test_of_what_is_no_url_nothing_is_told(url: str) -> None:
+    """It may be a token that somebody forgot the rest of."""
+    taken, (trouble,) = send(MESSAGE, [url], patience=30)
+    assert taken == 0
+    assert "does not know a service with an address" in trouble
 
 
 def test_a_service_that_hangs_is_given_up(listener: Listener, monkeypatch: pytest.MonkeyPatch) -> None:
