@@ -94,7 +94,7 @@ class Network:
 
 @dataclass(frozen=True, slots=True)
 class SyncModule:
-    """A sync module of the homescreen."""
+    """A sync module of the homescreen; ``wifi`` is in bars, 0 to 5, None where it does not say."""
 
     id: int
     network_id: int | None
@@ -105,6 +105,21 @@ class SyncModule:
     fw_version: str | None
     local_storage_status: str | None
     raw: Json = field(repr=False)
+    wifi: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Signals:
+    """What the homescreen measured of a camera, each None where it did not.
+
+    ``wifi`` and ``lfr`` (the radio to the sync module) are bars, 0 to 5, ``battery_bars`` 0 to 3, and
+    ``temperature_f`` is in degrees Fahrenheit.
+    """
+
+    wifi: int | None = None
+    lfr: int | None = None
+    battery_bars: int | None = None
+    temperature_f: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +138,7 @@ class Camera:
     fw_version: str | None
     thumbnail: str | None
     raw: Json = field(repr=False)
+    signals: Signals = Signals()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,12 @@ from typing import Any
 from ..model import Homescreen, utc_text
 from .catalog import Catalog, storable_or_null
 from .feed import json_text
+from .readings import record_readings
 
 
-def record_homescreen(catalog: Catalog, home: Homescreen, *, now: datetime) -> None:
-    """Upsert networks, sync modules and cameras; one that is no longer listed stays as it was."""
+def record_homescreen(catalog: Catalog, home: Homescreen, *, now: datetime, run: int | None = None) -> None:
+    """Upsert networks, sync modules and cameras; one that is no longer listed stays as it was. With ``run``,
+    what was measured is added to its readings, too."""
     seen = utc_text(now)
     account = catalog.value("SELECT account_id FROM archive")
     with catalog.transaction():
@@ -64,6 +66,8 @@ def record_homescreen(catalog: Catalog, home: Homescreen, *, now: datetime) -> N
                 seen_at=seen,
                 raw=json_text(camera.raw),
             )
+        if run is not None:
+            record_readings(catalog, home, run=run, now=now)
 
 
 def network_zones(catalog: Catalog) -> dict[int, str]:

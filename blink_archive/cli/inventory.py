@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ..model import Camera, Homescreen, Json, Network, SyncModule, utc_text
-from ..protocol.devices import signals_of
 from ..protocol.values import Unreadable, flag, integer, moment
 
 Facts = dict[str, Any]
@@ -46,7 +44,7 @@ def _sync_module(module: SyncModule) -> Facts:
         "type": module.type,
         "serial": module.serial,
         "status": module.status,
-        "wifi": integer(module.raw.get("wifi_strength")),
+        "wifi": module.wifi,
         "firmware": module.fw_version,
         "local_storage": module.local_storage_status,
         "seen_at": _time(module.raw, "last_hb") or _time(module.raw, "updated_at"),
@@ -54,8 +52,7 @@ def _sync_module(module: SyncModule) -> Facts:
 
 
 def _camera(camera: Camera) -> Facts:
-    signals = signals_of(camera)
-    degrees = _number(signals.get("temp"))
+    degrees = camera.signals.temperature_f
     return {
         "id": camera.id,
         "network_id": camera.network_id,
@@ -68,24 +65,14 @@ def _camera(camera: Camera) -> Facts:
         "battery": camera.battery,
         "temperature_f": degrees,
         "temperature_c": None if degrees is None else round((degrees - 32) / 1.8, 1),
-        "wifi": integer(signals.get("wifi")),
-        "lfr": integer(signals.get("lfr")),
+        "wifi": camera.signals.wifi,
+        "lfr": camera.signals.lfr,
         "firmware": camera.fw_version,
         "local_storage": flag(camera.raw.get("local_storage_enabled")),
         "seen_at": _time(camera.raw, "updated_at"),
         "snoozed": flag(camera.raw.get("snooze")),
         "snooze_minutes": integer(camera.raw.get("snooze_time_remaining")),
     }
-
-
-def _number(value: object) -> float | None:
-    match value:
-        case bool():
-            return None
-        case int() | float() if math.isfinite(value):
-            return value
-        case _:
-            return integer(value)
 
 
 def _time(raw: Json, name: str) -> str | None:

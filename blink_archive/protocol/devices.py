@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..errors import UnexpectedAnswer
 from ..model import Camera, Json, LiveView
-from .answers import as_object, member, text_of
+from .answers import as_object, text_of
 from .endpoints import ENDPOINTS
 from .media import with_extension
 from .values import integer
@@ -60,8 +60,3 @@ def picture_path(camera: Camera, *, account_id: int) -> str | None:
             return f"{path}?ts={number}&ext="
         case path:
             return with_extension(path)
-
-
-def signals_of(camera: Camera) -> Json:
-    """What the homescreen measured: ``lfr``, ``wifi``, ``temp`` (°F), ``battery``, as far as it did."""
-    return member(camera.raw, "signals")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ..errors import UnexpectedAnswer
-from ..model import Camera, Command, Family, Homescreen, Json, Network, SyncModule
+from ..model import Camera, Command, Family, Homescreen, Json, Network, Signals, SyncModule
 from .answers import as_object, entries, is_too_long, member, text_of
-from .values import MAX_TEXT, flag, integer
+from .values import MAX_TEXT, flag, integer, real
 
 _FAMILIES: tuple[tuple[str, Family], ...] = (
     ("cameras", "camera"),
@@ -97,6 +97,7 @@ def _sync_module(number: int, raw: Json) -> SyncModule:
         fw_version=text_of(raw, "fw_version"),
         local_storage_status=text_of(raw, "local_storage_status"),
         raw=raw,
+        wifi=integer(raw.get("wifi_strength")),
     )
 
 
@@ -114,6 +115,16 @@ def _camera(number: int, raw: Json, family: Family) -> Camera:
         fw_version=text_of(raw, "fw_version"),
         thumbnail=text_of(raw, "thumbnail"),
         raw=raw,
+        signals=_signals(member(raw, "signals")),
+    )
+
+
+def _signals(raw: Json) -> Signals:
+    return Signals(
+        wifi=integer(raw.get("wifi")),
+        lfr=integer(raw.get("lfr")),
+        battery_bars=integer(raw.get("battery")),
+        temperature_f=real(raw.get("temp")),
     )
 
 

@@ -68,6 +68,15 @@ def integer(value: object) -> int | None:
     return number if -_INT64 <= number < _INT64 else None
 
 
+def real(value: object) -> float | None:
+    """``value`` as a finite number, whole ones as `integer` takes them; None for anything else."""
+    match value:
+        case float() if isfinite(value):
+            return value
+        case _:
+            return integer(value)
+
+
 def flag(value: object) -> bool | None:
     """``value`` as a truth value, also from 0, 1, "true" and "false"; None for anything else."""
     match value:

@@ -194,8 +194,8 @@ class _Run:
                 raise
             self._warn(f"{error} Names and time zones of cameras are those of the last run.", error)
             return None
-        record = partial(homescreen.record_homescreen, self.catalog, home, now=self.time.now())
-        await self.aside(record)
+        now, run = self.time.now(), self.summary.run
+        await self.aside(partial(homescreen.record_homescreen, self.catalog, home, now=now, run=run))
         return home
 
     async def _discover(self) -> None:

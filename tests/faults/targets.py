@@ -85,7 +85,6 @@ def _homescreen(value: Any) -> None:
     home = system.parse_homescreen(value)
     for camera in home.cameras:
         devices.picture_path(camera, account_id=ACCOUNT)
-        devices.signals_of(camera)
 
 
 def _live_view(value: Any) -> None:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from blink_archive.errors import UnexpectedAnswer
+from blink_archive.model import Signals
 from blink_archive.protocol.system import parse_command, parse_homescreen, parse_networks
 
 from .samples import SAMPLES
@@ -86,3 +87,30 @@ def test_a_command_without_a_number_cannot_be_followed() -> None:
     """It is said, rather than polled for."""
     with pytest.raises(UnexpectedAnswer, match="number"):
         parse_command({"network_id": 1}, network_id=1)
+
+
+def test_what_was_measured_is_read() -> None:
+    """Bars and degrees of each camera, and the bars of the sync module; a doorbell measures no degrees."""
+    screen = parse_homescreen(SAMPLES["homescreen"])
+    assert {camera.id: camera.signals for camera in screen.cameras} == {
+        4100001: Signals(wifi=5, lfr=5, battery_bars=3, temperature_f=68),
+        4100002: Signals(wifi=1, lfr=1, battery_bars=1, temperature_f=41),
+        5100001: Signals(),
+        6100001: Signals(wifi=4, lfr=4, battery_bars=3),
+    }
+    assert [module.wifi for module in screen.sync_modules] == [5]
+
+
+@pytest.mark.parametrize(
+    ("value", "number"),
+    [
+        (None, None), ("", None), ("68", 68), (68.5, 68.5), (-4, -4), (True, None), ("warm", None), ([68], None),
+        ({}, None), (float("nan"), None), (float("inf"), None), (10**400, None), (2**63, None),
+    ],
+)  # fmt: skip
+def test_a_measurement_is_a_number_or_nothing(value: object, number: float | None) -> None:
+    """Of whatever type it comes: one that SQLite can hold, or None; and without an object, none at all."""
+    screen = parse_homescreen(
+        {"cameras": [{"id": 1, "signals": {"temp": value}}, {"id": 2, "signals": value}]}
+    )
+    assert [camera.signals for camera in screen.cameras] == [Signals(temperature_f=number), Signals()]
