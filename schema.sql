@@ -227,7 +227,7 @@ CREATE TABLE events (                            -- what the program did that ma
   kind    TEXT NOT NULL,                         -- created, archived, adopted, clash, gone, delete_intended,
                                                  -- delete_confirmed, remote_deleted, listed_again, repaired,
                                                  -- lost, pruned, excluded, included, starred, unstarred,
-                                                 -- noted, labelled, rebuilt, exported, liveview, …
+                                                 -- noted, labelled, unlabelled, rebuilt, exported, liveview, …
   clip_id INTEGER REFERENCES clips (id),
   run_id  INTEGER REFERENCES runs (id),
   detail  TEXT                                   -- JSON

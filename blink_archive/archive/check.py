@@ -30,6 +30,12 @@ _TIMES = """
     ORDER BY 1, 2
 """
 
+_NO_TEXTS = """
+    CASE WHEN json_valid({0}) THEN json_type({0}) <> 'array'
+      OR EXISTS (SELECT 1 FROM json_each({0}) WHERE type <> 'text')
+    ELSE {0} IS NOT NULL END
+"""
+
 # What no CHECK of the schema says, and the rows of clips that are against it. Of a file that is not here, a
 # rebuild may not know the length; the row's problem tells.
 _RULES = (
@@ -50,10 +56,8 @@ _RULES = (
         "its listing is no JSON object",
         "json_type(CASE WHEN json_valid(raw) THEN raw ELSE '0' END) <> 'object'",
     ),
-    (
-        "its metadata or labels are no JSON",
-        "NOT json_valid(coalesce(metadata, 0)) OR NOT json_valid(coalesce(labels, 0))",
-    ),
+    ("its metadata is no JSON", "NOT json_valid(coalesce(metadata, 0))"),
+    *((f"its {name} are no JSON list of texts", _NO_TEXTS.format(name)) for name in ("labels", "own_labels")),
     ("a length or duration is less than nothing", "bytes < 0 OR thumbnail_bytes < 0 OR duration < 0"),
 )
 
@@ -229,7 +233,7 @@ def _name(row: dict[str, Any]) -> str:
 
 
 def _counts(catalog: Catalog) -> dict[str, int]:
-    tables = ("clips", "events", "runs", "networks", "sync_modules", "cameras", "dirty_days")
+    tables = ("clips", "events", "runs", "readings", "networks", "sync_modules", "cameras", "dirty_days")
     counts = {table: int(catalog.value(f"SELECT count(*) FROM {table}")) for table in tables}
     for row in catalog.rows("SELECT status, count(*) AS clips FROM clips_view GROUP BY 1 ORDER BY 1"):
         counts[f"clips_{row['status']}"] = row["clips"]

@@ -17,6 +17,7 @@ from .catalog import storable
 from .days import LEFT_OUT
 from .feed import json_text
 from .matching import imported_from
+from .remarks import checked_labels, checked_note, checked_own_labels
 
 ORIGINS = ("cloud", "usb", "import", "liveview")
 CLIP_SUFFIXES = (".mp4", ".ts")
@@ -28,6 +29,9 @@ _PATH = re.compile(r"(?![A-Za-z]:)[^./\\\0][^/\\\0]*(?:/[^./\\\0][^/\\\0]*)*")
 _MOST = 2**63  # SQLite's integers end there
 _DEEPEST = 100  # levels of JSON; Blink's have five
 _THUMBNAIL = {"thumbnail_path", "thumbnail_bytes", "thumbnail_sha256", "thumbnail_archived_at"}
+
+
+_REMARKS = {"note": checked_note, "labels": checked_labels, "own_labels": checked_own_labels}
 
 
 class BadEntry(ValueError):
@@ -163,9 +167,9 @@ def _fit(name: str, kind: str, value: object) -> str | int | float:
                 _check_moment(value)
             if name in ("sha256", "thumbnail_sha256") and not SHA256.fullmatch(value):
                 raise ValueError("is no SHA-256")
-            if name in ("metadata", "labels", "own_labels"):
+            if name == "metadata":
                 _check_json(value)
-            return storable(value)
+            return _REMARKS[name](value) if name in _REMARKS else storable(value)
         case "INTEGER", int() if -_MOST <= value < _MOST:
             if value < 0 and name in ("bytes", "thumbnail_bytes", "attempts"):
                 raise ValueError("is less than nothing")

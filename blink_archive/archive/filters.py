@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from dateutil import parser as dates
 from ..errors import UsageError
 from ..model import utc_text
 from .catalog import Catalog, storable
+from .remarks import folded, labels_of
 
 Moment = date | datetime  # a bare date is the clip's local day; a datetime (aware) is an instant
 
@@ -31,9 +33,9 @@ class Filter:
     """What a command was asked to look at; an empty one matches every clip.
 
     ``since`` and ``until`` include the moment that they name, ``before`` does not.
-    ``cameras`` and ``networks`` are names
-    or Blink's ids, ``sources`` triggers (``pir``, …); within each, any matches; ``text`` is for
-    `search_terms`. Raises `UsageError` for a ``since`` later than ``until``, wherever the cameras are.
+    ``cameras`` and ``networks`` are names or Blink's ids, ``sources`` triggers (``pir``, …), ``labels`` the
+    user's own or those of Blink's models; within each, any matches. ``text`` is for `search_terms`. Raises
+    `UsageError` for a ``since`` later than ``until``, wherever the cameras are.
     """
 
     since: Moment | None = None
@@ -43,6 +45,8 @@ class Filter:
     networks: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
     text: str | None = None
+    starred: bool = False
+    labels: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.since is None or self.until is None:
@@ -137,6 +141,12 @@ def where(catalog: Catalog, wanted: Filter) -> tuple[str, dict[str, Any]]:
     if wanted.text is not None:
         conditions.append("clips.id IN (SELECT rowid FROM clips_fts WHERE clips_fts MATCH :text)")
         parameters["text"] = search_terms(wanted.text)
+    if wanted.starred:
+        conditions.append("clips.starred_at IS NOT NULL")
+    if wanted.labels:
+        texts = "(SELECT value FROM json_each(:labelled))"
+        conditions.append(f"(clips.own_labels IN {texts} OR clips.labels IN {texts})")
+        parameters["labelled"] = json.dumps(_labelled(catalog, wanted.labels))
     return " AND ".join(conditions) or "1", parameters
 
 
@@ -152,6 +162,25 @@ def _offset(name: str | None, seconds: int | None) -> tzinfo | None:
     if seconds is None and name is not None:
         raise ValueError(name)
     return None if seconds is None else timezone(timedelta(seconds=seconds))
+
+
+def _labelled(catalog: Catalog, asked: Iterable[str]) -> list[str]:
+    """What the columns of labels hold where any of ``asked`` is among them; `UsageError` for a label that no
+    clip has."""
+    holding: dict[str, set[str]] = {}
+    spelled: set[str] = set()
+    for row in catalog.rows("SELECT own_labels AS text FROM clips UNION SELECT labels FROM clips"):
+        for label in labels_of(row["text"]):
+            holding.setdefault(folded(label), set()).add(row["text"])
+            spelled.add(label)
+    found: set[str] = set()
+    for wish in asked:
+        texts = holding.get(folded(" ".join(wish.split())))
+        if texts is None:
+            listing = ", ".join(map(repr, sorted(spelled)[:20])) or "none yet"
+            raise UsageError(f"No clip has the label {wish!r}. Known: {listing}.")
+        found |= texts
+    return sorted(found)
 
 
 def _match(catalog: Catalog, kind: str, asked: Iterable[str]) -> tuple[list[int], list[str]]:

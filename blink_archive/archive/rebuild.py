@@ -314,6 +314,8 @@ class _Rebuild:
                     AND excluded_at IS NULL) AS waiting,
               total(excluded_at IS NOT NULL) AS excluded,
               total(starred_at IS NOT NULL) AS starred,
+              total(note IS NOT NULL) AS noted,
+              total(own_labels IS NOT NULL) AS labelled,
               total(local_removed_reason IS 'pruned') AS pruned,
               total(local_removed_reason IS 'lost') AS lost,
               total(gone_at IS NOT NULL) AS gone,

@@ -12,11 +12,12 @@ from ..errors import Interrupted, UsageError
 from .catalog import Catalog, catalog_errors, storable
 from .feed import IN_QUEUE
 from .filters import Filter, where
+from .remarks import labels_of
 
 # Of `list_clips`, each a column of clips_view.
 COLUMNS = (
     "clip", "recorded", "network", "camera", "source", "labels", "status", "reason", "duration", "bytes",
-    "path", "thumbnail", "sha256", "description",
+    "path", "thumbnail", "sha256", "description", "starred", "own_labels", "note",
 )  # fmt: skip
 _STEPS_BETWEEN_SIGNALS = 100_000  # of SQLite's virtual machine: a few milliseconds
 # Pragmas that only tell; with an argument, most would change something.
@@ -97,8 +98,8 @@ def describe_clip(catalog: Catalog, name: str) -> dict[str, Any]:
     for event in events:
         event["detail"] = json.loads(event["detail"]) if event["detail"] else None
     facts = {name: value for name, value in clip.items() if value is not None and name not in ("id", "raw")}
-    if "labels" in facts:
-        facts["labels"] = json.loads(facts["labels"])
+    for name in {"labels", "own_labels"} & facts.keys():
+        facts[name] = labels_of(facts[name])
     return {**view, **facts, "item": json.loads(clip["raw"]), "events": events}
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from ..errors import ArchiveError
-from .options import Globals, command, filter_options, make_filter
+from .options import Globals, command, filter_options, make_filter, mark_options
 from .output import (
     MISSING,
     ago,
@@ -21,17 +21,19 @@ from .output import (
     print_rows,
     print_table,
     printable,
+    printable_lines,
     size,
 )
 
 
 @command("ls")
 @filter_options
+@mark_options
 @click.option(
     "--text",
     metavar="WORDS",
-    help='Clips whose camera, network, description or labels hold all of these words; "in quotes": a phrase; '
-    "park*: what begins so.",
+    help="Clips whose camera, network, description, labels or note hold all of these words; "
+    '"in quotes": a phrase; park*: what begins so.',
 )
 @click.option(
     "--limit",
@@ -54,25 +56,32 @@ def ls_command(given: Globals, /, *, text: str | None, limit: int | None, **filt
         catalog.close()
     if given.json:
         fields = (dict(zip(COLUMNS, clip, strict=True)) for clip in clips)
-        print_json_list(each | {"labels": _labels(each["labels"])} for each in fields)
+        print_json_list(map(_decoded, fields))
     else:
         columns = ("clip", "recorded", "camera", "source", "labels", "seconds", "size", "status", "path")
         print_table(columns, clips, cells=_cells)
 
 
 def _cells(clip: Sequence[Any]) -> Sequence[Any]:
-    name, recorded, _, camera, source, labels, status, reason, duration, length, path, *_ = clip
+    name, recorded, _, camera, source, labels, status, reason, duration, length, path, *_, own, _ = clip
+    said = _labels(own) or []
     return (
         name,
         recorded,
         camera,
         source,
-        ", ".join(_labels(labels) or ()),
+        ", ".join([*said, *(label for label in _labels(labels) or () if label not in said)]),
         "" if duration is None else f"{duration:.0f}",
         "" if length is None else size(length),
         f"{status} ({reason})" if reason else status,
         path,
     )
+
+
+def _decoded(clip: dict[str, Any]) -> dict[str, Any]:
+    """What --json has of a clip: lists for the texts that hold them, and truth for 0 and 1."""
+    lists = {name: _labels(clip[name]) for name in ("labels", "own_labels")}
+    return clip | lists | {"starred": bool(clip["starred"])}
 
 
 def _labels(text: str | None) -> list[str] | None:
@@ -98,7 +107,8 @@ def show_command(given: Globals, *, clip: str) -> None:
     for name, value in found.items():
         if value is not None:
             words = ", ".join(value) or "none" if isinstance(value, list) else str(value)
-            click.echo(f"{name:22} {printable(words)}")
+            lines = printable_lines(words) if name == "note" else [printable(words)]
+            click.echo(f"{name:22} " + f"\n{'':22} ".join(lines))
     for event in events:
         click.echo(f"{'event':22} {local(event['at'])} {event['kind']}")
     if found["origin"] == "import":

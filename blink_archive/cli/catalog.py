@@ -28,6 +28,7 @@ _LISTS = {  # of a rebuild's report, with what a person is told of each
 }
 UNKNOWN = (
     "Earlier runs, and which clip came with which.",
+    "What devices told in them: battery, temperature, radio (`readings`).",
     "The watermark: the next sync walks through all that Blink lists.",
     "Networks, sync modules and cameras: the next sync lists them.",
     "Events that are no clip's (armed, disarmed, …).",
@@ -134,8 +135,8 @@ def _tell(given: Globals, report: Rebuilt) -> None:
         f"The new catalog has {counted(count['clips'], 'clips')} of {counted(count['days'], 'days')}: "
         f"{count['archived']} archived, {count['waiting']} waiting, {count['gone']} gone, "
         f"{count['deleted']} deleted at Blink, {count['pruned']} pruned here, {count['lost']} lost; "
-        f"{count['excluded']} excluded, and "
-        f"{count['starred']} starred."
+        f"{count['excluded']} excluded, {count['starred']} starred, {count['noted']} with a note, and "
+        f"{count['labelled']} labelled."
     )
     for name, words in _LISTS.items():
         if found := getattr(report, name):

@@ -336,6 +336,19 @@ def filter_options(function: F) -> F:
     return function
 
 
+def mark_options(function: F) -> F:
+    """``--starred`` and ``--label``, what people said of clips, and models: two more of `make_filter`."""
+    starred = click.option("--starred", is_flag=True, help="Only clips with a star.")
+    label = click.option(
+        "--label",
+        multiple=True,
+        type=Lines(),
+        metavar="LABEL",
+        help="Only clips with this label, of your own or Blink's. May repeat: any of them.",
+    )
+    return starred(label(function))
+
+
 class Lines(click.ParamType[str]):
     """A text; from the environment, one value a line (names hold spaces)."""
 
@@ -355,6 +368,8 @@ def make_filter(
     network: tuple[str, ...] = (),
     source: tuple[str, ...] = (),
     text: str | None = None,
+    starred: bool = False,
+    label: tuple[str, ...] = (),
     now: datetime,
 ) -> Filter:
     """The `Filter` of what options took; `UsageError` for a date that is none, or a span of them that is."""
@@ -368,4 +383,6 @@ def make_filter(
         networks=network,
         sources=source,
         text=text,
+        starred=starred,
+        labels=label,
     )

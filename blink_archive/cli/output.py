@@ -138,6 +138,11 @@ def printable(text: str) -> str:
     )
 
 
+def printable_lines(text: str) -> list[str]:
+    """The lines of a text that may have several, each as `printable` makes it."""
+    return [printable(line.expandtabs(4)) for line in text.split("\n")]
+
+
 def _width(text: str) -> int:
     if text.isascii():
         return len(text)

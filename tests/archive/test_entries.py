@@ -14,6 +14,7 @@ import pytest
 from blink_archive.archive.catalog import Catalog
 from blink_archive.archive.check import check
 from blink_archive.archive.days import write_dirty_days
+from blink_archive.archive.decisions import change_labels, set_note
 from blink_archive.archive.entries import BadEntry, check_file, entry_of, parse_day
 from blink_archive.archive.folder import Archive
 from blink_archive.archive.imports import imported_from
@@ -26,6 +27,7 @@ from .helpers import NOW, archive_files, list_items, make_item
 from .test_rebuild import DAY, NAME, PICTURE, VIDEO, dirty, made_anew, rewrite, rows, write_days
 
 SHA = "0" * 64
+NOTE, LABELS = "It was\na fox", '["fox", "\N{SNOWMAN}"]'
 AT = "2026-11-24T12:00:00.000000Z"
 
 
@@ -34,6 +36,8 @@ def two(archive: Archive, catalog: Catalog, store: Store) -> Archive:
     """An archive of two clips of one day, one with its files and one that waits, and no catalog."""
     list_items(catalog, make_item(), make_item(2, device_name="Back"))
     archive_files(catalog, store, "7000001", clip_data=VIDEO, picture=PICTURE)
+    set_note(catalog, store, "7000001", NOTE, now=NOW)
+    change_labels(catalog, store, "7000001", ["fox", "\N{SNOWMAN}"], take_away=False, now=NOW)
     write_days(catalog, store)
     catalog.close()
     archive.catalog_path.unlink()
@@ -119,6 +123,10 @@ WRONG = [
     ("excluded_at", "2026-11-23T19:52:07Z"), ("excluded_at", "0001-01-01T00:00:00.000000Z"), ("bytes", "7"),
     ("bytes", -1), ("bytes", 2**63), ("bytes", 1.5), ("duration", "long"), ("duration", -1.0), ("duration", 10**400),
     ("duration", float("nan")), ("duration", float("inf")), ("camera_name", 7), ("camera_name", ["x"]), ("partial", "x"),
+    ("note", 7), ("note", ""), ("note", " \n"), ("note", "a\0b"), ("note", "\ud800"), ("note", "x" * 16_001), ("note", ["x"]),
+    ("own_labels", "["), ("own_labels", "7"), ("own_labels", "{}"), ("own_labels", "[]"), ("own_labels", "[1]"),
+    ("own_labels", ["fox"]), ("own_labels", '["a\\u0000"]'), ("own_labels", '["\\ud800"]'), ("own_labels", "[" * 9999),
+    ("labels", "7"), ("labels", "[1]"), ("labels", '"person"'), ("labels", ["person"]),
     ("attempts", -1), ("metadata", "{"), ("labels", "["), ("sha256", "x"), ("sha256", SHA.upper() + "A"),
     ("archived_at", "x"), ("time_zone", 7), ("created_local", "x"), ("created_local", "2026-11-23T14:52:07"),
     ("created_local", "2026-11-24T04:52:07+09:00"), ("created_local", "20261123T145207-0500"),
@@ -145,6 +153,10 @@ def test_a_field_that_is_wrong_is_left_out(two: Archive, name: str, value: objec
     assert told.partition("7000001: ")[2] in row["problem"]
     assert report.counts["days_to_write"] == 1
     assert (row["starred_at"], row["excluded_at"]) == (None, None)
+    assert (row["note"], row["own_labels"]) == (
+        None if name == "note" else NOTE,
+        None if name == "own_labels" else LABELS,
+    )
     assert row["local_day"] == "2026-11-23"
 
 

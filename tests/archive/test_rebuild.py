@@ -28,6 +28,7 @@ from .helpers import CLIPS, NOW, archive_files, clip_row, list_items, make_item
 
 DAY = "2026/11/23"
 NAME = f"{DAY}/2026-11-23T14-52-07-0500_front-door_7000001"
+NOTE = "The postman\nwaited — \N{SNOWMAN} \U0001f4e6\t“twice”\n\n" + "He rang again. " * 650 + "."
 NOT_REBUILT = {"id", "archived_run", "covered_by"}
 VIDEO = next(CLIPS.glob("*.mp4")).read_bytes()
 PICTURE = next(CLIPS.glob("*.jpg")).read_bytes()
@@ -110,7 +111,10 @@ def decide(world: World) -> None:
     ids = [row["id"] for row in catalog.rows(f"SELECT id FROM clips WHERE {unused} ORDER BY id")]
     with catalog.transaction():
         for clip_id, columns in (
-            (ids[0], {"starred_at": at, "verified_at": at}),
+            (
+                ids[0],
+                {"starred_at": at, "verified_at": at, "note": NOTE, "own_labels": '["Fuchs", "straße"]'},
+            ),
             (ids[1], {"local_removed_at": at, "local_removed_reason": "pruned"}),
             (ids[2], {"local_removed_at": at, "local_removed_reason": "lost", "starred_at": at}),
             (ids[3], {"delete_intended_at": at, "delete_confirmed_at": at, "remote_deleted_at": at}),
@@ -125,6 +129,8 @@ def decide(world: World) -> None:
                     "attempts": 3,
                     "last_error": "it broke",
                     "not_found_at": at,
+                    "note": "it waits",
+                    "own_labels": '["\U0001f98a \\"quoted\\" \\\\"]',
                 },
             ),
             (ids[7], {"sha256": None, "archived_at": None, "gone_at": at, "gone_reason": "expired at Blink"}),
@@ -180,10 +186,11 @@ def test_nothing_but_what_no_folder_tells_is_lost(make_world: MakeWorld) -> None
 
 
 def test_words_are_found_again(one: Archive) -> None:
-    """The full-text index knows the rebuilt clips."""
-    made_anew(one)
-    found = rows(one, "SELECT rowid FROM clips_fts WHERE clips_fts MATCH 'door'")
-    assert len(found) == 1
+    """The full-text index knows the rebuilt clips, and what people said of them."""
+    rewrite(one.root, lambda day: day["clips"][0].update(note="the parcel", own_labels='["Füchse"]'))
+    assert made_anew(one).mended == []
+    for words in ("door", "parcel", "fuchse", "note: parcel", "own_labels: fuchse"):
+        assert len(rows(one, f"SELECT rowid FROM clips_fts WHERE clips_fts MATCH '{words}'")) == 1, words
 
 
 def test_a_sync_goes_on_from_a_rebuilt_catalog(make_world: MakeWorld) -> None:

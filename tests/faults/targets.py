@@ -268,7 +268,7 @@ def record_home(body: bytes) -> None:
     except UnexpectedAnswer:
         return
     catalog = scratch()
-    homescreen.record_homescreen(catalog, home, now=NOW)
+    homescreen.record_homescreen(catalog, home, now=NOW, run=begin(catalog))
     homescreen.network_zones(catalog)
     list_clips(catalog, Filter())
 
