@@ -178,9 +178,12 @@ def test_ls_finds_them(world: World) -> None:
     assert told[one] | {"own_labels": ["fox"], "note": None, "starred": True} == told[one]
     assert told[other]["own_labels"] == ["person", "Straße nach Süden"]
     assert (told[other]["note"], told[other]["starred"]) == ("It was the Müllers' cat", False)
-    (line,) = [line for line in quick(world, "ls").out.splitlines() if line.startswith(other)]
-    assert "person, Straße nach Süden" in line
-    assert line.count("person") == 1
+    twice = min(seen)
+    quick(world, "label", twice, "person", "zebra")
+    lines = {line.split()[0]: line for line in quick(world, "ls").out.splitlines()}
+    assert "person, Straße nach Süden" in lines[other]
+    assert "person, zebra" in lines[twice]
+    assert lines[twice].count("person") == 1
     quick(world, "unlabel", other, "person", "Straße nach Süden")
     quick(world, "note", other, "")
     assert ls(world, "--text", "mullers") == ls(world, "--text", "süden") == []
