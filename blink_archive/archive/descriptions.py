@@ -9,7 +9,8 @@ from typing import Any
 
 from ..model import Description, from_utc_text, utc_text
 from .catalog import Catalog, storable
-from .feed import labels_json, update_row
+from .feed import update_row
+from .remarks import labels_text
 
 # A clip that Blink changed within a day is asked for again while it is known for less than an hour: words
 # come minutes after it.
@@ -59,7 +60,7 @@ def record_descriptions(catalog: Catalog, found: Sequence[Description]) -> tuple
                 continue
             said = {
                 "description": None if each.text is None else storable(each.text),
-                "labels": None if each.labels is None else labels_json(each.labels),
+                "labels": None if each.labels is None else labels_text(each.labels),
             }
             news = {name: value for name, value in said.items() if value not in (None, row[name])}
             if news:

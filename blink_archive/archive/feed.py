@@ -17,6 +17,7 @@ from typing import Any
 from ..model import Json, MediaItem, from_utc_text, utc_text
 from . import layout
 from .catalog import Catalog, catalog_errors, free_path, storable, storable_or_null
+from .remarks import labels_text
 
 PARTIAL_WAIT = timedelta(minutes=10)
 NEVER_WHOLE = "Blink never listed it as whole"
@@ -161,11 +162,6 @@ def count_listed(catalog: Catalog, clip_id: int) -> None:
     )
 
 
-def labels_json(labels: Sequence[str]) -> str:
-    """Labels as the column of that name has them."""
-    return storable(json.dumps(labels, ensure_ascii=False))
-
-
 def mark_dirty(catalog: Catalog, local_day: str) -> None:
     """The day's ``clips.json`` and ``SHA256SUMS`` have to be written anew; in the caller's transaction."""
     catalog.db.execute("INSERT OR IGNORE INTO dirty_days VALUES (?)", (local_day,))
@@ -262,7 +258,7 @@ def _metadata(item: MediaItem, *, now: datetime) -> dict[str, Any]:
         "media": storable_or_null(item.media),
         "thumbnail": storable_or_null(item.thumbnail),
         "metadata": None if item.metadata is None else json_text(item.metadata),
-        "labels": None if item.labels is None else labels_json(item.labels),
+        "labels": None if item.labels is None else labels_text(item.labels),
         "raw": json_text(item.raw),
         "listed_at": utc_text(now),
         "next_try_at": utc_text(now + PARTIAL_WAIT) if item.partial else None,

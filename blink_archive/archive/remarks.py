@@ -70,11 +70,16 @@ def labels_of(text: str | None) -> list[str]:
     return [] if text is None else list(json.loads(text))
 
 
+def labels_text(labels: Iterable[str]) -> str:
+    """What a column has for them. Letters are no escapes, since the full-text index reads this text; and half
+    a surrogate pair, of which SQL's functions would make what is no text, is `storable` as everywhere."""
+    return json.dumps([storable(label) for label in labels], ensure_ascii=False)
+
+
 def own_labels_text(labels: Iterable[str]) -> str | None:
     """What the column ``own_labels`` has for them."""
     found = with_labels((), labels)
-    # not as escapes: the full-text index reads this text
-    return json.dumps(found, ensure_ascii=False) if found else None
+    return labels_text(found) if found else None
 
 
 # of a text that somebody else may have written; each raises `NotTaken`
@@ -90,8 +95,7 @@ def checked_note(text: str) -> str:
 
 def checked_labels(text: str) -> str:
     """What the column ``labels`` has of Blink's: any list of texts, the empty one included."""
-    _texts(text)
-    return storable(text)
+    return labels_text(_texts(text))
 
 
 def checked_own_labels(text: str) -> str:
