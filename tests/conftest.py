@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -14,6 +15,7 @@ from .world import World
 
 # A shell starts what runs in its background with Ctrl-C ignored, and the programs under test would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+os.environ["BLINK_ARCHIVE_CONFIG"] = os.devnull  # the developer's own is none of the tests'
 
 MakeWorld = Callable[..., World]
 

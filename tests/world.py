@@ -221,6 +221,7 @@ class World:
         return clean | {
             "BLINK_ARCHIVE_DIR": str(self.root),
             "BLINK_ARCHIVE_STATE_DIR": str(self.state),
+            "BLINK_ARCHIVE_CONFIG": os.devnull,  # no developer's own
             "BLINK_ARCHIVE_API_URL": self.blink.url,
             "BLINK_ARCHIVE_OAUTH_URL": self.blink.url,
             "BLINK_ARCHIVE_NO_INPUT": "1",

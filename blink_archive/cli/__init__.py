@@ -24,6 +24,7 @@ _COMMANDS = {
     "arm": ("arm", "Arm networks: their cameras record what moves."),
     "camera": ("camera", "Tell cameras what to do, and see their settings."),
     "catalog": ("catalog", "Back the catalog up, check it, make it anew from the folder."),
+    "config": ("config", "The configuration: defaults for the options, in a file."),
     "demo": ("demo", "Show all of it without a Blink account."),
     "devices": ("devices", "Networks, sync modules and cameras as they are now."),
     "disarm": ("arm", "Disarm networks: their cameras record nothing by themselves."),
@@ -63,7 +64,8 @@ _COMMANDS = {
     table=_COMMANDS,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Each option also comes from the environment: BLINK_ARCHIVE_ and its name in capitals "
-    "(--archive: BLINK_ARCHIVE_DIR), but for those that confirm or create.",
+    "(--archive: BLINK_ARCHIVE_DIR), but for those that confirm or create; and many from the configuration "
+    "(`config`).",
 )
 @click.version_option(__version__, prog_name="blink-archive")
 @global_options()

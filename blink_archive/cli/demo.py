@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _TREE_LINES = 14
 
 
-@command("demo", variables="BLINK_ARCHIVE_DEMO")
+@command("demo", variables="BLINK_ARCHIVE_DEMO", configured=False)
 @click.option(
     "--clips",
     type=click.IntRange(1, 5000),
@@ -102,6 +102,7 @@ def _environment(base: Path, root: Path, url: str, settings: Settings) -> Iterat
     os.environ |= {
         "BLINK_ARCHIVE_DIR": str(root),
         "BLINK_ARCHIVE_STATE_DIR": str(base / "state"),
+        "BLINK_ARCHIVE_CONFIG": os.devnull,
         "BLINK_ARCHIVE_API_URL": url,
         "BLINK_ARCHIVE_OAUTH_URL": url,
         "BLINK_ARCHIVE_EMAIL": settings.email,
@@ -146,7 +147,7 @@ def _tree(root: Path) -> None:
         click.echo(f"… and {len(paths) - _TREE_LINES} more files")
 
 
-@command("simulator", variables="BLINK_ARCHIVE_SIMULATOR")
+@command("simulator", variables="BLINK_ARCHIVE_SIMULATOR", configured=False)
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=0, help="Listen on this port (default: a free one)."
 )

@@ -143,7 +143,8 @@ def _way(given: Globals, kind: type[M]) -> M:
 
 
 def _with_password(given: Globals, way: SignIn | ClassicSignIn) -> Session:
-    email = given.account if given.account and "@" in given.account else _credential(given, "email")
+    account = given.whose()
+    email = account if account and "@" in account else _credential(given, "email")
     return asyncio.run(way.sign_in(email=email, password=_credential(given, "password", hidden=True)))
 
 

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import logging
-import os
-import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -14,159 +11,30 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from click.core import ParameterSource
 
-from ..errors import NotSignedIn, UsageError, WrongAccount
+from ..errors import UsageError
+from .configured import Configured, read_configuration
+from .globals import Folder, Globals, NamedPath
+from .quantities import Date
 
 if TYPE_CHECKING:
-    from ..archive.catalog import Catalog
     from ..archive.filters import Filter
-    from ..archive.folder import Archive
-    from ..client import Blink, Pacing, Session, StateDir
-    from ..client.addresses import Addresses
+
+__all__ = ["Globals", "NamedPath"]  # which every command takes from here
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class NamedPath(click.Path):
-    """A path. An empty one would mean the current folder, which nobody meant who wrote ``"$UNSET"``."""
-
-    def __init__(self) -> None:
-        super().__init__(path_type=Path)
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        if not os.fspath(value):
-            self.fail("The path is empty. Name one, or leave the option away.", param, ctx)
-        return super().convert(value, param, ctx)
-
-
-_PATH = NamedPath()
-
-
-@dataclass(slots=True)
-class Globals:
-    """The values of the global options. ``archive_dir``, ``catalog`` and ``state_dir`` are None where
-    their defaults apply; use the methods."""
-
-    archive_dir: Path | None = None
-    catalog: Path | None = None
-    state_dir: Path | None = None
-    account: str | None = None
-    api_url: str | None = None
-    oauth_url: str | None = None
-    ca_file: Path | None = None
-    log_file: Path | None = None
-    verbose: int = 0
-    quiet: bool = False
-    json: bool = False
-    no_progress: bool = False
-    no_input: bool = False
-
-    def root(self) -> Path:
-        """The archive's folder."""
-        return _absolute(self.archive_dir or Path("~/blink-archive"), option="--archive")
-
-    def catalog_path(self) -> Path:
-        """The catalog's file."""
-        from ..archive.layout import CATALOG
-
-        return _absolute(self.catalog, option="--catalog") if self.catalog else self.root() / CATALOG
-
-    def archive(self) -> Archive:
-        """The archive, which has to be there."""
-        from ..archive.folder import open_archive
-
-        return open_archive(self.root(), self.catalog_path())
-
-    def read_catalog(self) -> Catalog:
-        """The archive's catalog, for reading."""
-        return self.archive().open_catalog()
-
-    def state(self) -> StateDir:
-        """Where the sign-in is kept."""
-        from ..client import StateDir
-
-        if self.state_dir:
-            return StateDir(_absolute(self.state_dir, option="--state-dir"))
-        return StateDir.default()
-
-    def session(self, *, anywhere: bool = False) -> Session:
-        """The sign-in to use: of --account, else of the archive's account, else the only one.
-
-        With ``anywhere``, also one made against other addresses. Raises NotSignedIn where there is none,
-        UsageError where there are several, WrongAccount where only others than the archive's are signed in.
-        """
-        from ..archive.folder import account_of
-        from ..client import choose_session, stored_sessions
-
-        state, here = self.state(), None if anywhere else self.addresses()
-        owner = account_of(self.root()) if self.account is None else None
-        try:
-            return choose_session(state, owner if self.account is None else self.account, addresses=here)
-        except NotSignedIn:
-            others = [each for each in stored_sessions(state) if here is None or each.is_of(here)]
-            if owner is None or not others:
-                raise
-            raise WrongAccount(
-                f"{self.root()} is the archive of account {owner}, and signed in is "
-                f"{', '.join(each.whose for each in others)}. Run `blink-archive login` with the email of "
-                f"account {owner}, name another folder with --archive, or choose with --account."
-            ) from None
-
-    def addresses(self) -> Addresses:
-        """Blink's addresses, or what --api-url and --oauth-url put in their place."""
-        from ..client.addresses import Addresses
-
-        return Addresses.chosen(api_url=self.api_url, oauth_url=self.oauth_url)
-
-    def trusted(self) -> Path | None:
-        """The file of --ca-file."""
-        return _absolute(self.ca_file, option="--ca-file") if self.ca_file else None
-
-    def blink(self, *, connections: int = 8, pacing: Pacing | None = None) -> Blink:
-        """The `Blink` of `session`; raises as it does."""
-        from ..client import Blink
-
-        return Blink.from_state(
-            self.state(),
-            account=self.session().account_id,
-            api_url=self.api_url,
-            oauth_url=self.oauth_url,
-            ca_file=self.trusted(),
-            connections=connections,
-            pacing=pacing,
-        )
-
-    def say(self, message: str = "") -> None:
-        """A message for a person: stderr, unless --quiet."""
-        if not self.quiet:
-            click.echo(message, err=True)
-
-    def can_ask(self) -> bool:
-        """Whether a person is there to answer."""
-        return not self.no_input and sys.stdin.isatty()
-
-
-def _absolute(path: Path, *, option: str) -> Path:
-    """``path`` from the root on; `UsageError` where its ``~``, or the current folder, is not to be found."""
-    try:
-        return path.expanduser().absolute()
-    except RuntimeError:
-        raise UsageError(
-            f"{path} begins with a home directory that is not known here. Set HOME, or write out the whole "
-            f"path with {option}."
-        ) from None
-    except FileNotFoundError:
-        raise UsageError(
-            f"The current folder is gone, so that {path} leads nowhere. Change to another one, or write out "
-            f"the whole path with {option}."
-        ) from None
-
-
 pass_globals = click.make_pass_decorator(Globals, ensure=True)
 
+_PATH = NamedPath()
 _OPTIONS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
     (
         ("--archive", "archive_dir"),
-        {"type": _PATH, "metavar": "DIR", "help": "The archive's folder (default: ~/blink-archive)."},
+        {
+            "type": Folder(),
+            "metavar": "DIR",
+            "help": "The archive's folder, or its name in the configuration (default: ~/blink-archive).",
+        },
     ),
     (
         ("--catalog",),
@@ -185,6 +53,14 @@ _OPTIONS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
         {
             "metavar": "EMAIL",
             "help": "Which account, by email or id (default: the archive's, or the only one signed in).",
+        },
+    ),
+    (
+        ("--config",),
+        {
+            "type": _PATH,
+            "metavar": "FILE",
+            "help": "The configuration (default: config.toml in the platform's place for it; see `config`).",
         },
     ),
     (("--api-url",), {"metavar": "URL", "help": "Use this instead of Blink's REST hosts."}),
@@ -234,15 +110,35 @@ def global_options(*, of_command: bool = False) -> Callable[[F], F]:
     return attach
 
 
-def command(name: str, *, variables: str = _PREFIX) -> Callable[[Callable[..., Any]], click.Command]:
+class _Command(click.Command):
+    """A command whose options have their defaults in the configuration, which is read before it begins."""
+
+    context_class = Configured
+
+    def invoke(self, ctx: click.Context) -> Any:
+        read_configuration(ctx)
+        given = ctx.find_root().ensure_object(Globals)
+        if given.log() is not None and given.log_file is None:
+            log_to(given)
+        return super().invoke(ctx)
+
+
+def command(
+    name: str, *, variables: str = _PREFIX, configured: bool = True
+) -> Callable[[Callable[..., Any]], click.Command]:
     """A command of ours: gets the `Globals`, takes the global options behind its name, and each of its
-    own options from the environment, as ``variables`` and its name, but those that confirm or create."""
+    own options from the environment, as ``variables`` and its name, but those that confirm or create.
+
+    It reads the configuration, and ends where that has a mistake, unless it is not ``configured``.
+    """
 
     def make(function: Callable[..., Any]) -> click.Command:
         attach = global_options(of_command=True)
         settings = {"auto_envvar_prefix": variables}
         epilog = f"{EPILOG} Each option also comes from the environment: {variables}_ and its name."
-        return click.command(name, epilog=epilog, context_settings=settings)(attach(pass_globals(function)))
+        kind = _Command if configured else click.Command
+        make_it = click.command(name, cls=kind, epilog=epilog, context_settings=settings)
+        return make_it(attach(pass_globals(function)))
 
     return make
 
@@ -271,14 +167,14 @@ def log_to(given: Globals) -> None:
         to_stderr.setLevel(logging.WARNING)
         to_stderr.setFormatter(logging.Formatter("blink-archive: %(message)s"))
     handlers: list[logging.Handler] = [to_stderr]
-    if given.log_file:
-        to_file = _log_file(_absolute(given.log_file, option="--log-file"))
+    if (file := given.log()) is not None:
+        to_file = _log_file(file)
         to_file.setFormatter(whole)
         handlers.append(to_file)
     for handler in handlers:
         handler.addFilter(_redact)
         logger.addHandler(handler)
-    logger.setLevel(logging.DEBUG if given.verbose or given.log_file else logging.WARNING)
+    logger.setLevel(logging.DEBUG if given.verbose or file else logging.WARNING)
     if logging.lastResort is not None:  # what libraries without a handler warn of (asyncio) goes there
         logging.lastResort.addFilter(_redact)
 
@@ -306,9 +202,16 @@ def filter_options(function: F) -> F:
         (
             (
                 ("--since",),
-                {"metavar": "DATE", "help": "Clips of that day or time and later; 7d: the last seven days."},
+                {
+                    "type": Date(),
+                    "metavar": "DATE",
+                    "help": "Clips of that day or time and later; 7d: the last seven days.",
+                },
             ),
-            (("--until",), {"metavar": "DATE", "help": "Clips of that day or time and earlier."}),
+            (
+                ("--until",),
+                {"type": Date(), "metavar": "DATE", "help": "Clips of that day or time and earlier."},
+            ),
             (
                 ("--camera",),
                 {

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import IntegrityError, UsageError
+from .configured import values_of
 from .options import Globals, command
 from .output import counted, now, print_json, print_table, printable, size
 from .prune import check_asking, yes_option
@@ -15,7 +16,7 @@ from .quantities import Size, Span
 
 if TYPE_CHECKING:
     from ..archive.folder import Archive
-    from ..archive.retention import LocalPlan, Retention
+    from ..archive.retention import LocalClip, LocalPlan, Retention
 
 _BATCH = 100  # clips a transaction: each file is read before it is given up
 _SHOWN = 10
@@ -34,7 +35,11 @@ _SHOWN = 10
     metavar="SIZE",
     help="Remove the oldest clips until all that stay are no more than this: 500GB.",
 )
-@click.option("--keep-starred", is_flag=True, help="Keep what has a star (`star`).")
+@click.option(
+    "--keep-starred/--no-keep-starred",
+    default=False,
+    help="Keep what has a star (`star`).",
+)
 @click.option(
     "--force",
     is_flag=True,
@@ -58,32 +63,110 @@ def prune_local_command(
     The catalog keeps their rows and hashes, and they are not fetched again. A clip that Blink still has
     stays, but for --force; so does a file that is not what the catalog knows (exit code 7).
     """
-    from ..archive.retention import Retention, local_clips, plan_retention
+    from ..archive.retention import Retention
 
     if keep is None and max_size is None:
         raise UsageError("Say what is to leave: what is older than --keep 365d, or beyond --max-size 500GB.")
-    wanted = Retention(keep, max_size, keep_starred, force)
-    archive = given.archive()
-    catalog = archive.open_catalog()
-    try:
-        plan = plan_retention(local_clips(catalog), wanted, now=now())
-    finally:
-        catalog.close()
+    removal = Removal(given, given.archive(), Retention(keep, max_size, keep_starred, force))
     if dry_run:
-        _show(given, plan)
+        removal.show()
         return
-    if plan.remove and not yes:
-        check_asking(given, yes=yes)
-        if not click.confirm(f"{_gist(plan)}. Remove them here for good?", err=True):
-            given.say("Nothing was removed.")
-            return
-    plan, strange = _remove(archive, wanted, {clip.key for clip, _ in plan.remove})
-    _tell(given, plan, strange, max_size=max_size)
-    if strange:
-        raise IntegrityError(
-            f"{counted(len(strange), 'clips')} stayed, since the files are not what the catalog knows: "
-            f"{next(iter(strange.values()))} is one. `blink-archive verify` tells of them all."
+    exit_code = removal.run(yes=yes)
+    if given.json:
+        print_json(removal.as_json())
+    raise click.exceptions.Exit(exit_code)
+
+
+def configured_rules() -> Retention:
+    """What `prune-local` would go by now, if nothing were typed; UsageError where there is no rule."""
+    from ..archive.retention import Retention
+
+    values = values_of("prune-local")
+    if values["keep"] is None and values["max_size"] is None:
+        raise UsageError(
+            "--after-sync has no rule to go by. Set keep or max-size below [archive.retention] in the "
+            "configuration."
         )
+    return Retention(values["keep"], values["max_size"], values["keep_starred"])
+
+
+class Removal:
+    """One removal, from its plan to what is told of it; `sync --after-sync` makes one, too."""
+
+    def __init__(self, given: Globals, archive: Archive, wanted: Retention) -> None:
+        from ..archive.retention import local_clips, plan_retention
+
+        self._given, self._archive, self._wanted = given, archive, wanted
+        self._done: tuple[LocalPlan, dict[str, str]] | None = None
+        catalog = archive.open_catalog()
+        try:
+            self._plan = plan_retention(local_clips(catalog), wanted, now=now())
+        finally:
+            catalog.close()
+
+    def show(self) -> None:
+        """The plan: each clip, and why it would go or stay."""
+        plan = self._plan
+        if self._given.json:
+            print_json(_facts(plan) | {"left_bytes": plan.left})
+            return
+        rows = [(*each, "remove") for each in plan.remove] + [(*each, "keep") for each in plan.kept]
+        if rows:
+            print_table(("clip", "recorded", "camera", "size", "plan", "reason"), rows, cells=_cells)
+        click.echo(f"{self.gist()}. Nothing was removed.")
+
+    def run(self, *, yes: bool) -> int:
+        """Ask, remove, and tell, but for JSON; the exit code."""
+        if self._plan.remove and not yes:
+            check_asking(self._given, yes=yes)
+            if not click.confirm(f"{self.gist()}. Remove them here for good?", err=True):
+                self._given.say("Nothing was removed.")
+                return 0
+        plan, strange = _remove(self._archive, self._wanted, {clip.key for clip, _ in self._plan.remove})
+        self._done = plan, strange
+        if not self._given.json:
+            self._tell(plan, strange)
+        if not strange:
+            return 0
+        click.echo(
+            f"blink-archive: {counted(len(strange), 'clips')} stayed, since the files are not what the "
+            f"catalog knows: {next(iter(strange.values()))} is one. `blink-archive verify` tells of all.",
+            err=True,
+        )
+        return IntegrityError.exit_code
+
+    def _tell(self, plan: LocalPlan, strange: dict[str, str]) -> None:
+        given, max_size = self._given, self._wanted.max_size
+        for clip, reason in plan.kept[:_SHOWN]:
+            given.say(f"Clip {clip.key} stays: {printable(reason)}")
+        if len(plan.kept) > _SHOWN:
+            given.say(f"… and {len(plan.kept) - _SHOWN} more stay: `--dry-run` shows why.")
+        if max_size is not None and plan.left > max_size:
+            given.say(f"What stays is still {size(plan.left)}, more than {size(max_size)}.")
+        if not given.quiet:
+            removed = _removed(plan, strange)
+            click.echo(
+                f"Removed {counted(len(removed), 'clips')}, {size(sum(clip.bytes for clip in removed))}."
+            )
+
+    def as_json(self) -> dict[str, Any]:
+        """The plan, and what was done of it."""
+        if self._done is None:
+            return _facts(self._plan)
+        plan, strange = self._done
+        removed = _removed(plan, strange)
+        return (
+            _facts(plan)
+            | {"removed": [clip.key for clip in removed], "bytes": sum(clip.bytes for clip in removed)}
+            | {"left_alone": [{"clip": clip, "path": path} for clip, path in strange.items()]}
+        )
+
+    def gist(self) -> str:
+        """How many clips are to leave."""
+        plan = self._plan
+        total = size(sum(clip.bytes for clip, _ in plan.remove))
+        leave = "is to leave" if len(plan.remove) == 1 else "are to leave"
+        return f"{counted(len(plan.remove), 'clips')} {leave} the archive, {total}"
 
 
 def _remove(archive: Archive, wanted: Retention, agreed: set[str]) -> tuple[LocalPlan, dict[str, str]]:
@@ -121,33 +204,8 @@ def _remove(archive: Archive, wanted: Retention, agreed: set[str]) -> tuple[Loca
     return narrowed(plan, gone), strange
 
 
-def _show(given: Globals, plan: LocalPlan) -> None:
-    if given.json:
-        print_json(_facts(plan) | {"left_bytes": plan.left})
-        return
-    rows = [(*each, "remove") for each in plan.remove] + [(*each, "keep") for each in plan.kept]
-    if rows:
-        print_table(("clip", "recorded", "camera", "size", "plan", "reason"), rows, cells=_cells)
-    click.echo(f"{_gist(plan)}. Nothing was removed.")
-
-
-def _tell(given: Globals, plan: LocalPlan, strange: dict[str, str], *, max_size: int | None) -> None:
-    removed = [clip for clip, _ in plan.remove if clip.key not in strange]
-    if given.json:
-        print_json(
-            _facts(plan)
-            | {"removed": [clip.key for clip in removed], "bytes": sum(clip.bytes for clip in removed)}
-            | {"left_alone": [{"clip": clip, "path": path} for clip, path in strange.items()]}
-        )
-        return
-    for clip, reason in plan.kept[:_SHOWN]:
-        given.say(f"Clip {clip.key} stays: {printable(reason)}")
-    if len(plan.kept) > _SHOWN:
-        given.say(f"… and {len(plan.kept) - _SHOWN} more stay: `--dry-run` shows why.")
-    if max_size is not None and plan.left > max_size:
-        given.say(f"What stays is still {size(plan.left)}, more than {size(max_size)}.")
-    if not given.quiet:
-        click.echo(f"Removed {counted(len(removed), 'clips')}, {size(sum(clip.bytes for clip in removed))}.")
+def _removed(plan: LocalPlan, strange: dict[str, str]) -> list[LocalClip]:
+    return [clip for clip, _ in plan.remove if clip.key not in strange]
 
 
 def _facts(plan: LocalPlan) -> dict[str, Any]:
@@ -155,12 +213,6 @@ def _facts(plan: LocalPlan) -> dict[str, Any]:
         "planned": [{"clip": clip.key, "reason": reason} for clip, reason in plan.remove],
         "kept": [{"clip": clip.key, "reason": reason} for clip, reason in plan.kept],
     }
-
-
-def _gist(plan: LocalPlan) -> str:
-    total = size(sum(clip.bytes for clip, _ in plan.remove))
-    leave = "is to leave" if len(plan.remove) == 1 else "are to leave"
-    return f"{counted(len(plan.remove), 'clips')} {leave} the archive, {total}"
 
 
 def _cells(row: Any) -> tuple[Any, ...]:

@@ -1,14 +1,17 @@
-"""Quantities as they are typed: rates, sizes, spans of time."""
+"""What is typed in a form of its own: rates, sizes, spans of time, dates, layouts."""
 
 from __future__ import annotations
 
 import re
-from datetime import timedelta
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ..errors import UsageError
+
+if TYPE_CHECKING:
+    from ..archive.layout import Layout
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt])b?", re.IGNORECASE)
 _MANY_DAYS = 36_500  # a hundred years: dates end somewhere
@@ -73,5 +76,35 @@ class Span(click.ParamType[timedelta]):
 
         try:
             return parse_duration(str(value))
+        except UsageError as error:
+            self.fail(str(error), param, ctx)
+
+
+class Date(click.ParamType[str]):
+    """``2026-11-23``, ``2026-11-23 14:00``, ``7d``. It stays the text, which is looked at again when a run
+    begins: what counts back does so from then."""
+
+    name = "date"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        from ..archive.filters import parse_moment
+
+        try:
+            parse_moment(str(value), now=datetime.now(UTC))
+        except UsageError as error:
+            self.fail(str(error), param, ctx)
+        return str(value)
+
+
+class Template(click.ParamType["Layout"]):
+    """``{created:%Y-%m}/{camera}/{id}``."""
+
+    name = "template"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Layout:
+        from ..archive.layout import Layout
+
+        try:
+            return value if isinstance(value, Layout) else Layout.parse(str(value))
         except UsageError as error:
             self.fail(str(error), param, ctx)

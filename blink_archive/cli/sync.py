@@ -12,14 +12,14 @@ from ..errors import NotAnArchive
 from .interrupts import run_interruptibly
 from .options import Globals, command
 from .output import MISSING, SyncProgress, bars_wanted, counted, local, now, print_json, printable, size
-from .prune import Deletion, check_asking
+from .prune import Deletion
+from .prune_local import Removal
 from .reporting import Reporter, reporting_options
 from .sync_options import Asked, sync_options
 
 if TYPE_CHECKING:
     from ..archive.folder import Archive
     from ..sync.forecast import Forecast
-    from ..sync.prune import Wish
     from ..sync.run import Options, Summary
 
 _SHOWN = 10  # failures told one by one; all are in --json and in `query`
@@ -68,13 +68,11 @@ def sync_command(
     --layout is for clips that are listed for the first time; all others stay where they are.
     """
     if dry_run:
-        asked = Asked.of(**values)
-        _dry_run(given, asked.options, asked.wish)
+        _dry_run(given, Asked.of(**values))
         return
     with reporter:
         asked = Asked.of(**values)
-        if asked.wish is not None:
-            check_asking(given, yes=asked.yes)
+        asked.check_asking(given)
         archive = _archive(given, create=create)
         summary = run_interruptibly(sync_once(given, archive, asked.options))
         code = _conclude(given, archive, summary, asked)
@@ -83,7 +81,8 @@ def sync_command(
 
 
 def _conclude(given: Globals, archive: Archive, summary: Summary, asked: Asked) -> int:
-    """Tell how the sync ended, and then delete at Blink what is wished; the exit code of both."""
+    """Tell how the sync ended, then delete at Blink what is wished, then remove here what is to leave by the
+    rules; the exit code of all."""
     from ..sync.run import exit_code
 
     if not given.json:
@@ -95,6 +94,12 @@ def _conclude(given: Globals, archive: Archive, summary: Summary, asked: Asked) 
         deletion = Deletion(given, asked.wish)
         code = exit_code({code, deletion.run(archive, yes=asked.yes)})
         found |= {"deletion": deletion.as_json()}
+    if asked.rules is not None and code not in (0, 3):
+        given.say("Nothing is removed here, since the run did not end well.")
+    elif asked.rules is not None:
+        removal = Removal(given, archive, asked.rules)
+        code = exit_code({code, removal.run(yes=asked.yes_here)})
+        found |= {"retention": removal.as_json()}
     if given.json:
         print_json(found)
     return code
@@ -147,12 +152,12 @@ def _create(given: Globals) -> tuple[Archive, bool]:
     )
 
 
-def _dry_run(given: Globals, options: Options, wish: Wish | None) -> None:
+def _dry_run(given: Globals, asked: Asked) -> None:
     from ..archive.catalog import Catalog
     from ..sync.forecast import forecast
     from ..sync.ports import Time
 
-    has_archive = _has_archive(given)
+    has_archive, wish = _has_archive(given), asked.wish
     if not has_archive:
         given.say(f"{given.root()} is no archive yet; `blink-archive sync --init` makes it one.")
 
@@ -169,12 +174,15 @@ def _dry_run(given: Globals, options: Options, wish: Wish | None) -> None:
             try:
                 shown = bars_wanted(no_progress=given.no_progress, quiet=given.quiet)
                 with SyncProgress(shown=shown) as progress:
-                    return await forecast(catalog, blink, options, time=Time(), progress=progress)
+                    return await forecast(catalog, blink, asked.options, time=Time(), progress=progress)
             finally:
                 catalog.close()
 
     found = run_interruptibly(run())
     deletion = Deletion(given, wish) if wish is not None and has_archive else None
+    removal = (
+        Removal(given, given.archive(), asked.rules) if asked.rules is not None and has_archive else None
+    )
     if given.json:
         print_json(
             {
@@ -187,6 +195,7 @@ def _dry_run(given: Globals, options: Options, wish: Wish | None) -> None:
                 "warnings": list(found.warnings),
             }
             | ({} if deletion is None else {"deletion": deletion.as_json()})
+            | ({} if removal is None else {"retention": removal.as_json()})
         )
         return
     for warning in found.warnings:
@@ -197,6 +206,8 @@ def _dry_run(given: Globals, options: Options, wish: Wish | None) -> None:
         click.echo(f"Blink deletes the oldest of them at {local(found.first_expires_at)}.")
     if deletion is not None:
         click.echo(f"Of what is archived now, {deletion.gist()}: `prune-remote --dry-run` shows each.")
+    if removal is not None:
+        click.echo(f"Of what is here now, {removal.gist()}: `prune-local --dry-run` shows each.")
     click.echo(f"Nothing was fetched or recorded{'' if wish is None else ', or deleted at Blink'}.")
 
 

@@ -11,12 +11,16 @@ import click
 
 from ..errors import UsageError
 from .actions import typed
-from .options import filter_options, make_filter
+from .configured import standing
+from .options import Globals, filter_options, make_filter
 from .output import now
-from .prune import keep_days_option, yes_option
-from .quantities import Days, Rate, Size
+from .prune import check_asking, keep_days_option, yes_option
+from .prune_local import configured_rules
+from .quantities import Days, Rate, Size, Template
 
 if TYPE_CHECKING:
+    from ..archive.layout import Layout
+    from ..archive.retention import Retention
     from ..sync.prune import Wish
     from ..sync.run import Options
 
@@ -84,15 +88,22 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
         help="Ask for the descriptions and labels of Blink's models, too, where the account has them.",
     ),
     click.option(
-        "--delete-remote",
-        is_flag=True,
+        "--delete-remote/--no-delete-remote",
+        default=False,
         allow_from_autoenv=False,
         help="Then delete at Blink what is proven safe here, as `prune-remote` does.",
     ),
     keep_days_option,
+    click.option(
+        "--after-sync/--no-after-sync",
+        default=False,
+        allow_from_autoenv=False,
+        help="Then remove here what is to leave, as `prune-local` does, by the configuration's rules.",
+    ),
     yes_option,
     click.option(
         "--layout",
+        type=Template(),
         metavar="TEMPLATE",
         help="File what is new as {created:%Y-%m}/{camera}/{id}; {network} and {source} are there, too.",
     ),
@@ -101,11 +112,14 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What was asked for: the sync, and then a deletion at Blink, agreed to beforehand with ``yes``."""
+    """What was asked for: the sync, then a deletion at Blink, then a removal here. ``yes`` agrees to the
+    deletion beforehand, ``yes_here`` to the removal: typed, or the configuration's standing word."""
 
     options: Options
     wish: Wish | None
     yes: bool
+    rules: Retention | None
+    yes_here: bool
 
     @classmethod
     def of(
@@ -121,17 +135,22 @@ class Asked:
         describe: bool,
         delete_remote: bool,
         keep_days: int,
+        after_sync: bool,
         yes: bool,
-        layout: str | None,
+        layout: Layout | None,
         **filters: Any,
     ) -> Asked:
         """Of the values of the options; UsageError for some that do not go together."""
-        from ..archive.layout import DEFAULT, Layout
+        from ..archive.layout import DEFAULT
         from ..sync.prune import Wish
         from ..sync.run import Options
 
-        if not delete_remote and (yes or typed("keep_days")):
-            raise UsageError("--keep-days and --yes belong to --delete-remote. Add it, or leave them out.")
+        if origin == "usb" and typed("origin") and not typed("delete_remote"):
+            delete_remote = False  # the standing word is about what comes from the cloud
+        if yes and not (delete_remote or after_sync):
+            raise UsageError("--yes belongs to --delete-remote or --after-sync. Add one, or leave it out.")
+        if typed("keep_days") and not delete_remote:
+            raise UsageError("--keep-days belongs to --delete-remote. Add it, or leave it out.")
         if delete_remote and origin == "usb":
             raise UsageError("--delete-remote is for the cloud. For sticks, run `blink-archive usb prune`.")
         options = Options(
@@ -144,7 +163,19 @@ class Asked:
             describe=describe,
             reserve=reserve,
             quiet=timedelta(days=quiet_days) if quiet_days else None,
-            layout=DEFAULT if layout is None else Layout.parse(layout),
+            layout=layout or DEFAULT,
         )
-        wish = Wish("cloud", options.wanted, timedelta(days=keep_days)) if delete_remote else None
-        return cls(options, wish, yes)
+        return cls(
+            options,
+            wish=Wish("cloud", options.wanted, timedelta(days=keep_days)) if delete_remote else None,
+            yes=yes or standing("delete_remote"),
+            rules=configured_rules() if after_sync else None,
+            yes_here=yes or standing("after_sync"),
+        )
+
+    def check_asking(self, given: Globals) -> None:
+        """Raise `UsageError` where somebody would have to agree and nobody can: before anything is done."""
+        if self.wish is not None:
+            check_asking(given, yes=self.yes)
+        if self.rules is not None:
+            check_asking(given, yes=self.yes_here)
