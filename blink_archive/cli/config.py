@@ -153,9 +153,9 @@ def _lines(taken: dict[str, Taker]) -> Iterator[Line]:
             yield Line(key, key.text or option.help or "", _default(option))
 
 
-def _default(option: click.Option) -> str | bool | int | float | None:
+def _default(option: click.Option) -> Value | float | None:
     """The option's default as it would be typed; None where it has none."""
-    if isinstance(option.default, str | bool | int | float):
+    if isinstance(option.default, str | bool | int | float | tuple):
         return option.default
     return False if option.is_flag else None
 
@@ -232,7 +232,7 @@ def _settings(ctx: click.Context, given: Globals) -> Iterator[_Shown]:
         return
     for entry in configuration.entries:
         one = copy.copy(given)
-        one.archive_dir = entry.folder
+        one.archive_dir = entry.place
         yield from _of_archive(ctx, one, entry)
 
 
@@ -250,12 +250,20 @@ def _of_archive(ctx: click.Context, given: Globals, entry: Entry | None) -> Iter
             origin: str = "default"
             where: str | None = None
             if source is ParameterSource.ENVIRONMENT:
-                origin, where = "environment", f"{taker.ctx.auto_envvar_prefix}_{option.name}".upper()
+                origin, where = "environment", _variable(taker)
             elif source is ParameterSource.DEFAULT_MAP:
                 origin, where = "file", _where(given, entry, key)
             else:
                 value = _default(option)
             yield _Shown(title, key.name, _hidden(key, value), origin, where)
+
+
+def _variable(taker: Taker) -> str:
+    """The variable of the environment that the option's value comes from."""
+    named = taker.option.envvar
+    if isinstance(named, str) and os.environ.get(named):
+        return named
+    return f"{taker.ctx.auto_envvar_prefix}_{taker.option.name}".upper()
 
 
 def _global(ctx: click.Context, given: Globals, entry: Entry | None, key: Key) -> _Shown:

@@ -12,11 +12,10 @@ from pathlib import Path
 from typing import Any, Literal, overload
 
 import click
-from click.core import ParameterSource
 
 from ..config.configuration import Configuration
 from ..config.keys import KEYS, Key
-from ..errors import BlinkArchiveError, UsageError
+from ..errors import UsageError
 from .globals import Globals
 
 _LOG = logging.getLogger(__name__)
@@ -74,40 +73,9 @@ def read_configuration(ctx: click.Context) -> Globals:
     return given
 
 
-def reread(ctx: click.Context) -> dict[str, Any]:
-    """Read the configuration anew, and take the values of the running command's options from it; flags and
-    the environment still come first.
-
-    The arguments of the command. Raises UsageError where there is a mistake now; all is then as it was.
-    """
-    given = ctx.find_root().ensure_object(Globals)
-    before, given.is_configured = given.configuration, False
-    found = []
-    try:
-        read_configuration(ctx)
-        for option in ctx.command.params:
-            typed = ctx.get_parameter_source(option.name or "") is ParameterSource.COMMANDLINE
-            if option.expose_value and option.name and not typed:
-                value, source = option.consume_value(ctx, {})
-                found.append((option.name, option.process_value(ctx, value), source))
-    except (BlinkArchiveError, click.ClickException):
-        given.configuration, given.is_configured = before, True
-        raise
-    for name, value, source in found:
-        ctx.params[name] = value
-        ctx.set_parameter_source(name, source)
-    return ctx.params
-
-
-def standing(option: str) -> bool:
-    """Whether the configuration says true for that option of the running command: whoever wrote so agreed to
-    it for every run."""
-    return click.get_current_context().lookup_default(option) is True
-
-
-def values_of(command: str) -> dict[str, Any]:
+def values_of(ctx: click.Context, command: str) -> dict[str, Any]:
     """The values that the options of another command have when nothing is typed for it."""
-    root = click.get_current_context().find_root()
+    root = ctx.find_root()
     found = next(_untyped(root, command)).command
     return found.make_context(command, [], parent=root).params
 

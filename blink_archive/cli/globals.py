@@ -82,7 +82,7 @@ class Globals:
         """The archive's folder."""
         entry, folder = self.entry(), self.archive_dir
         if entry is not None and (folder is None or str(folder) == entry.name):
-            folder = entry.folder
+            folder = entry.place
         return _absolute(folder or Path(DEFAULT_ARCHIVE), option="--archive")
 
     def catalog_path(self) -> Path:

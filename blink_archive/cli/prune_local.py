@@ -77,11 +77,11 @@ def prune_local_command(
     raise click.exceptions.Exit(exit_code)
 
 
-def configured_rules() -> Retention:
-    """What `prune-local` would go by now, if nothing were typed; UsageError where there is no rule."""
+def configured_rules(ctx: click.Context) -> Retention:
+    """What `prune-local` would go by, if nothing were typed; UsageError where there is no rule."""
     from ..archive.retention import Retention
 
-    values = values_of("prune-local")
+    values = values_of(ctx, "prune-local")
     if values["keep"] is None and values["max_size"] is None:
         raise UsageError(
             "--after-sync has no rule to go by. Set keep or max-size below [archive.retention] in the "

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from enum import IntEnum
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from ..errors import UsageError
 from .actions import typed
-from .configured import standing
 from .options import Globals, filter_options, make_filter
 from .output import now
 from .prune import check_asking, keep_days_option, yes_option
@@ -34,10 +34,39 @@ def sync_options(function: F) -> F:
     return function
 
 
+class Consent(IntEnum):
+    """To what destroys: the configuration's word is standing, and agrees to it in every run."""
+
+    NO = 0
+    ASKED = 1
+    STANDING = 2
+
+
+@dataclass(frozen=True, slots=True)
+class AfterSync:
+    """By what ``rules`` to remove here after a sync, and whether that is agreed to beforehand."""
+
+    rules: Retention
+    consent: Consent
+
+
+def _consent(ctx: click.Context, param: click.Parameter, value: bool) -> Consent:
+    if not value:
+        return Consent.NO
+    return Consent.STANDING if ctx.lookup_default(param.name or "") is True else Consent.ASKED
+
+
+def _after_sync(ctx: click.Context, param: click.Parameter, value: bool) -> AfterSync | None:
+    """The rules are those of now, too: a `watch` that reads the configuration anew gets the new ones."""
+    consent = _consent(ctx, param, value)
+    return AfterSync(configured_rules(ctx), consent) if consent else None
+
+
 _OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option(
         "--from",
         "origin",
+        envvar="BLINK_ARCHIVE_FROM",  # "from" is no name in Python, and click would go by the other
         type=click.Choice(["cloud", "usb", "all"]),
         default="all",
         show_default=True,
@@ -90,6 +119,7 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option(
         "--delete-remote/--no-delete-remote",
         default=False,
+        callback=_consent,
         allow_from_autoenv=False,
         help="Then delete at Blink what is proven safe here, as `prune-remote` does.",
     ),
@@ -97,6 +127,7 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option(
         "--after-sync/--no-after-sync",
         default=False,
+        callback=_after_sync,
         allow_from_autoenv=False,
         help="Then remove here what is to leave, as `prune-local` does, by the configuration's rules.",
     ),
@@ -133,9 +164,9 @@ class Asked:
         reserve: int,
         quiet_days: int,
         describe: bool,
-        delete_remote: bool,
+        delete_remote: Consent,
         keep_days: int,
-        after_sync: bool,
+        after_sync: AfterSync | None,
         yes: bool,
         layout: Layout | None,
         **filters: Any,
@@ -146,7 +177,7 @@ class Asked:
         from ..sync.run import Options
 
         if origin == "usb" and typed("origin") and not typed("delete_remote"):
-            delete_remote = False  # the standing word is about what comes from the cloud
+            delete_remote = Consent.NO  # the standing word is about what comes from the cloud
         if yes and not (delete_remote or after_sync):
             raise UsageError("--yes belongs to --delete-remote or --after-sync. Add one, or leave it out.")
         if typed("keep_days") and not delete_remote:
@@ -168,9 +199,9 @@ class Asked:
         return cls(
             options,
             wish=Wish("cloud", options.wanted, timedelta(days=keep_days)) if delete_remote else None,
-            yes=yes or standing("delete_remote"),
-            rules=configured_rules() if after_sync else None,
-            yes_here=yes or standing("after_sync"),
+            yes=yes or delete_remote is Consent.STANDING,
+            rules=None if after_sync is None else after_sync.rules,
+            yes_here=yes or (after_sync is not None and after_sync.consent is Consent.STANDING),
         )
 
     def check_asking(self, given: Globals) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import UsageError
+from .keys import DEFAULT_ARCHIVE, KEYS
 
 Value = str | bool | tuple[str, ...]
 """As it would be typed for the option: true or false for a switch, several for one that repeats."""
@@ -22,18 +23,23 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One ``[[archive]]``: its ``folder``, by default where it is not set, and all its settings by key, those
-    of its own tables too."""
+    """One ``[[archive]]``: its ``folder``, None where it names none, and all its settings by key, those of its
+    own tables too."""
 
     name: str | None
-    folder: Path
+    folder: Path | None
     settings: Mapping[str, Setting]
     line: int
 
     @property
     def title(self) -> str:
         """What a person calls it."""
-        return self.name or str(self.folder)
+        return self.name or str(self.place)
+
+    @property
+    def place(self) -> Path:
+        """Its folder, or the default for one; that begins with ``~``."""
+        return self.folder or Path(DEFAULT_ARCHIVE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +66,8 @@ class Configuration:
     mistakes: tuple[Mistake, ...] = ()
 
     def choose(self, archive: Path | None) -> Entry | None:
-        """The entry that ``--archive`` means, by its name or its folder; without it, the only one.
+        """The entry that ``--archive`` means, by its name or its folder; without it, the only one. The only
+        one is meant by any folder, too, if it names none itself.
 
         None where there is none of that name or folder. Raises UsageError where there are several entries,
         and nobody said which.
@@ -76,7 +83,8 @@ class Configuration:
             if entry.name is not None and str(archive) == entry.name:
                 return entry
         for entry in self.entries:
-            if same_folder(archive, entry.folder):
+            anywhere = entry.folder is None and len(self.entries) == 1
+            if anywhere or same_folder(archive, entry.place):
                 return entry
         return None
 
@@ -86,8 +94,6 @@ class Configuration:
 
     def holds_secrets(self) -> bool:
         """Whether anything in it is nobody else's business."""
-        from .keys import KEYS
-
         secret = {key.name for key in KEYS if key.is_secret}
         return any(secret & each.settings.keys() for each in self.entries)
 

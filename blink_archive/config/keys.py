@@ -90,12 +90,14 @@ KEYS: tuple[Key, ...] = (
         example='["mailto://user:password@example.com"]',
         is_secret=True,
     ),
-    Key("notify-on", "archive.notifications", _SYNCS, example='["failure", "loss", "recovery"]'),
-    Key("digest-every", "archive.notifications", _SYNCS, example='"7d"'),
+    Key("notify-on", "archive.notifications", _SYNCS),
+    Key("digest-every", "archive.notifications", _SYNCS),
     Key("ping", "archive.notifications", _SYNCS, example='"https://hc-ping.com/your-uuid"', is_secret=True),
     Key("prometheus-file", "archive.notifications", _SYNCS, example='"blink-archive.prom"', is_path=True),
-    Key("at", "archive.schedule", ("timer install",), example='"03:15"'),
-    Key("every", "archive.schedule", ("watch",), example='"5m"'),
+    Key("at", "archive.schedule", ("timer install", "timer show")),
+    Key("verify", "archive.schedule", ("timer install", "timer show"), example='"10m"'),
+    Key("every", "archive.schedule", ("watch",)),
+    Key("usb-every", "archive.schedule", ("watch",)),
 )
 
 

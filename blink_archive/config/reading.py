@@ -11,7 +11,7 @@ from re import compile as pattern
 from typing import Any
 
 from .configuration import Configuration, Entry, Mistake, Setting, Value, same_folder
-from .keys import DEFAULT_ARCHIVE, ENTRY, NAME, QUERIES, Key, heading
+from .keys import ENTRY, NAME, QUERIES, Key, heading
 from .lines import Path as Place
 from .lines import line_of, lines_of, where_broken
 
@@ -85,7 +85,7 @@ class _Reader:
         folder = settings.get("archive")
         return Entry(
             None if name is None else str(name.value),
-            Path(str(folder.value) if folder else DEFAULT_ARCHIVE),
+            None if folder is None else Path(str(folder.value)),
             settings,
             line_of(self._lines, place),
         )
@@ -95,8 +95,8 @@ class _Reader:
             if entry.name is not None and entry.name == other.name:
                 says = f"name: {entry.name} is the archive of line {other.line} already."
                 self._wrong((*place, "name"), says)
-            elif same_folder(entry.folder, other.folder):
-                says = f"archive: {entry.folder} is the folder of the archive of line {other.line} already."
+            elif same_folder(entry.place, other.place):
+                says = f"archive: {entry.place} is the folder of the archive of line {other.line} already."
                 self._wrong((*place, "archive"), says)
 
     def _settings(self, found: dict[str, Any], table: str, place: Place) -> dict[str, Setting]:

@@ -36,7 +36,7 @@ class Line:
 
     key: Key
     help: str
-    default: str | bool | int | float | None
+    default: Value | float | None
 
 
 def template(lines: Iterable[Line], answers: Mapping[str, Value]) -> str:
