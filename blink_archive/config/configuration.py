@@ -23,8 +23,8 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One ``[[archive]]``: its ``folder``, None where it names none, and all its settings by key, those of its
-    own tables too."""
+    """One ``[[archive]]``: its ``folder``, None where it names none, and all its settings by key, those of
+    its own tables too."""
 
     name: str | None
     folder: Path | None

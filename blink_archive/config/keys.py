@@ -88,6 +88,7 @@ KEYS: tuple[Key, ...] = (
         "archive.notifications",
         _SYNCS,
         example='["mailto://user:password@example.com"]',
+        text="Tell these services how a run ended: mailto://…, ntfy://… and all others of Apprise.",
         is_secret=True,
     ),
     Key("notify-on", "archive.notifications", _SYNCS),

@@ -81,8 +81,10 @@ class _Reader:
         if by_rules is not None and by_rules.value is True and not {"keep", "max-size"} & settings.keys():
             says = "after-sync has no rule to go by: set keep or max-size, too."
             self._wrong((*place, "retention", "after-sync"), says)
-        name = settings.get(NAME.name)
-        folder = settings.get("archive")
+        name, folder = settings.get(NAME.name), settings.get("archive")
+        if folder is None and "catalog" in settings:
+            says = "catalog: say of which archive it is: set archive, too."
+            self._wrong((*place, "catalog"), says)
         return Entry(
             None if name is None else str(name.value),
             None if folder is None else Path(str(folder.value)),

@@ -203,6 +203,11 @@ def test_several_archives_and_none_chosen(configure: Callable[[str], Path], worl
         assert (done.returncode, "home, cabin. Choose one with --archive" in done.stderr) == (2, True)
     for command in ("whoami", "devices"):
         assert world.run(command, **nothing).returncode == 0
+    done = world.run("arm", "House", **nothing)
+    assert (done.returncode, "Choose one with --archive" in done.stderr) == (
+        0,
+        True,
+    )  # there is no place to note it
     done = world.run("ls", "--archive", "cabin", **nothing)
     assert (done.returncode, str(file.parent / "c") in done.stderr) == (1, True)  # it is not there
 
@@ -425,7 +430,7 @@ def test_init_writes_a_file_that_explains_itself(world: World, tmp_path: Path) -
     assert world.run("config", "check", **named).stdout == f"{file}: no mistakes.\n"
     text = file.read_text(encoding="utf-8")
     assert not set(re.findall(r"^([a-z-]+) = ", text, re.MULTILINE)) - {"state-dir"}  # of the environment
-    assert set(re.findall(r"^#?([a-z-]+) = ", text, re.MULTILINE)) == TAKEN | {"busy"}
+    assert set(re.findall(r"^#?([a-z-]+) = ", text, re.MULTILINE)) == TAKEN | {"name", "busy"}
     assert max(map(len, text.splitlines())) <= 104
     everything = tmp_path / "all.toml"
     everything.write_text(uncommented(file), encoding="utf-8")
@@ -572,7 +577,7 @@ def test_what_is_to_leave_leaves_after_the_sync(
     file = configure(retention(after_sync="false"))
     here = {"BLINK_ARCHIVE_CONFIG": str(file)}
     assert world.run("sync", "--no-delete-remote", **here).returncode == 0
-    first = world.rows("SELECT origin_key FROM clips ORDER BY id")[0]["origin_key"]
+    first = world.rows("SELECT origin_key FROM clips WHERE sha256 IS NOT NULL")[0]["origin_key"]
     assert world.run("star", first, **here).returncode == 0
     done = world.run("sync", "--after-sync", **here)
     assert (done.returncode, "--yes" in done.stderr) == (2, True)
@@ -608,7 +613,7 @@ def test_a_changed_file_is_not_removed(make_world: MakeWorld, configure: Callabl
     world = make_world(clips=2, hostile=False)
     here = {"BLINK_ARCHIVE_CONFIG": str(configure(retention()))}
     assert world.run("sync", "--no-after-sync", **here).returncode == 0
-    path = world.rows("SELECT path FROM clips ORDER BY id")[0]["path"]
+    path = world.rows("SELECT path FROM clips WHERE sha256 IS NOT NULL")[0]["path"]
     (world.root / path).write_bytes(b"another")
     done = world.run("sync", "--json", **here)
     found = json.loads(done.stdout)["retention"]

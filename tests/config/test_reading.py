@@ -89,6 +89,7 @@ def test_paths_are_relative_to_the_file(monkeypatch: pytest.MonkeyPatch) -> None
         ("[[archive]]\n[[archive]]\n", 2, "archive", "is the folder of the archive of line 1 already."),
         ("[[archive]]\narchive = '~nobody-of-that-name/x'", 2, "archive", "home directory that is not known"),
         ("[[archive]]\n[archive.retention]\nafter-sync = true", 3, "after-sync", "set keep or max-size, too."),
+        ("[[archive]]\ncatalog = '/c.db'", 2, "catalog", "set archive, too."),
         ("[queries]\na = 'SELECT 1'\nb = 3", 3, "b", "b: a query is SQL in quotes."),
         ("[queries]\nb = ' '", 2, "b", "b: a query is SQL in quotes."),
         ("queries = 3", 1, "queries", "queries is a table"),
