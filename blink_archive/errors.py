@@ -23,6 +23,7 @@
     │   └── UnsafeAddress                a URL that the token or the bytes must not go to
     ├── CommandFailed                 1  Blink took a command and then reported its failure
     ├── StateError                    1  the state directory cannot be used as it is
+    ├── SchedulerError                1  systemd, cron or their like refused, or is not there
     ├── ArchiveError                  1  the folder or the catalog cannot be used as it is
     │   ├── NotAnArchive                 no marker
     │   ├── CatalogMissing               a marker, but no catalog
@@ -144,6 +145,10 @@ class CommandFailed(BlinkArchiveError):
 
 class StateError(BlinkArchiveError):
     """The state directory, or a file in it, cannot be used as it is."""
+
+
+class SchedulerError(BlinkArchiveError):
+    """What runs things at night on this system is not there, or refused."""
 
 
 class ArchiveError(BlinkArchiveError):

@@ -129,6 +129,17 @@ def status(catalog: Catalog) -> dict[str, Any]:
     }
 
 
+def last_run(catalog: Catalog, command: str, *, well: bool = False) -> dict[str, Any] | None:
+    """The newest run of that command, or with ``well`` the newest that ended with exit code 0: its times and
+    exit code. None where there was none yet."""
+    rows = catalog.rows(
+        "SELECT started_at, ended_at, exit_code FROM runs WHERE command = ? AND (exit_code = 0 OR NOT ?) "
+        "ORDER BY id DESC LIMIT 1",
+        (command, well),
+    )
+    return rows[0] if rows else None
+
+
 def read_only(catalog: Catalog) -> None:
     """From now on this connection answers questions and does nothing else, whatever it is asked."""
     for table in _VIRTUAL_TABLES:  # their first use declares a table, which is refused from here on

@@ -51,6 +51,7 @@ _COMMANDS = {
     "status": ("browse", "What is archived, waiting and lost; the last run; disk space."),
     "sync": ("sync", "Take everything new from Blink into the archive."),
     "unlabel": ("decisions", "Take labels of your own away from a clip."),
+    "timer": ("timer", "Have the system run a sync every night."),
     "unstar": ("decisions", "Take the stars of clips away."),
     "usb": ("usb", "The sticks of the sync modules (local storage)."),
     "verify": ("verify", "Read every file back and compare it with the catalog."),

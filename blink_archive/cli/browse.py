@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -24,6 +25,10 @@ from .output import (
     printable_lines,
     size,
 )
+from .quantities import Span
+
+if TYPE_CHECKING:
+    from ..archive.catalog import Catalog
 
 
 @command("ls")
@@ -141,7 +146,14 @@ def open_command(given: Globals, *, clip: str) -> None:
 
 
 @command("status")
-def status_command(given: Globals) -> None:
+@click.option(
+    "--healthy",
+    type=Span(),
+    metavar="TIME",
+    help="Say nothing, and end with exit code 1 unless a sync ended well within TIME (26h): a container's "
+    "health check.",
+)
+def status_command(given: Globals, *, healthy: timedelta | None) -> None:
     """What is archived, waiting and lost; the last run; the watermark; disk space."""
     from ..archive.filters import Filter
     from ..archive.search import status
@@ -150,6 +162,9 @@ def status_command(given: Globals) -> None:
     archive = given.archive()
     catalog = archive.open_catalog()
     try:
+        if healthy is not None:
+            _check_fresh(catalog, healthy)
+            return
         found = status(catalog) | {"first_expires_at": first_expiry(catalog, Filter())}
     finally:
         catalog.close()
@@ -181,6 +196,20 @@ def status_command(given: Globals) -> None:
     if found["watermark"]:
         click.echo(
             f"Watermark  {local(found['watermark'])}, last full walk {ago(found['full_walk_at'], now=now())}"
+        )
+
+
+def _check_fresh(catalog: Catalog, span: timedelta) -> None:
+    """Raise ArchiveError unless a sync ended with exit code 0 within ``span``."""
+    from ..archive.search import last_run
+
+    last = last_run(catalog, "sync", well=True)
+    if last is None:
+        raise ArchiveError("No sync has ended well yet. `blink-archive sync` runs one.")
+    if now() - datetime.fromisoformat(last["ended_at"]) > span:
+        raise ArchiveError(
+            f"The last sync that ended well did so {ago(last['ended_at'], now=now())}. `blink-archive "
+            "status` shows the last run."
         )
 
 
