@@ -41,7 +41,8 @@ class Job:
 
     ``then`` runs after ``command``, whatever that did; the night failed if one of them failed. ``at`` is
     local time. ``archive`` and ``writable`` are where it writes, ``needed`` what else it has to be able to
-    read, all without symlinks in them. ``namespaces``: whether the user's own manager can make any, and so a sandbox.
+    read, all without symlinks in them. ``namespaces``: whether the user's own manager can
+    make any, and so a sandbox.
     """
 
     name: str

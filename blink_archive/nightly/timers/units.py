@@ -94,7 +94,7 @@ def _service(job: Job, command: Sequence[str], *, follower: bool) -> str:
             "Type=oneshot",
             *([f"User={_value(job.owner.user)}"] if job.owner.scope == "system" else []),
             f"ExecStart={_command(command)}",
-            "# No failures: another run holds the archive, and does the work (6); it was ended by SIGTERM (130).",
+            "# Another run holds the archive and does the work (6); SIGTERM ended this one (130): no failures.",
             "SuccessExitStatus=6 130",
             "# A first sync takes hours. SIGTERM ends one cleanly, and the next goes on from there.",
             f"TimeoutStartSec={_LIMIT}",
