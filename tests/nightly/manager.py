@@ -58,7 +58,11 @@ def why_not() -> str | None:
         capture_output=True,
         check=False,
     )
-    return None if tried.returncode == 0 else f"namespaces or cgroups are refused: {tried.stderr.decode().strip()}"
+    return (
+        None
+        if tried.returncode == 0
+        else f"namespaces or cgroups are refused: {tried.stderr.decode().strip()}"
+    )
 
 
 class Manager:
@@ -109,7 +113,10 @@ def user_manager(home: Path, *, reach: Sequence[Path], **environment: str) -> It
             raise AssertionError(process.communicate()[1])
         manager = Manager(process, given)
         end = time.monotonic() + 20
-        while manager.run("systemctl", "--user", "is-system-running").stdout.strip() not in ("running", "degraded"):
+        while manager.run("systemctl", "--user", "is-system-running").stdout.strip() not in (
+            "running",
+            "degraded",
+        ):
             assert process.poll() is None, process.communicate()[1]
             assert time.monotonic() < end, "the manager does not answer"
             time.sleep(0.05)

@@ -17,7 +17,9 @@ from ..world import World
 from .manager import NOBODY, Manager, user_manager, why_not
 
 REASON = why_not()
-pytestmark = pytest.mark.skipif(REASON is not None, reason=f"no manager of systemd's can be run here: {REASON}")
+pytestmark = pytest.mark.skipif(
+    REASON is not None, reason=f"no manager of systemd's can be run here: {REASON}"
+)
 
 CHECKOUT = Path(__file__).parent.parent.parent
 
@@ -39,7 +41,9 @@ def manager(odd: World, tmp_path: Path) -> Iterator[Manager]:
     home = tmp_path / "home"
     everywhere = home / ".config/systemd/user/service.d"
     everywhere.mkdir(parents=True)
-    (everywhere / "said.conf").write_text(f"[Service]\nStandardOutput=file:{tmp_path}/said\nStandardError=file:{tmp_path}/said\n")
+    (everywhere / "said.conf").write_text(
+        f"[Service]\nStandardOutput=file:{tmp_path}/said\nStandardError=file:{tmp_path}/said\n"
+    )
     for path in (tmp_path, *tmp_path.rglob("*")):
         os.chown(path, NOBODY, NOBODY)
     environment = odd.environment()
@@ -70,7 +74,9 @@ def test_a_night(odd: World, manager: Manager, tmp_path: Path) -> None:
     assert timer(manager, "status")["result"] is None
 
     started = systemctl(manager, "start", f"{name}.service")
-    assert started.returncode == 0, (tmp_path / "said").read_text() + systemctl(manager, "show", f"{name}.service").stdout
+    assert started.returncode == 0, (tmp_path / "said").read_text() + systemctl(
+        manager, "show", f"{name}.service"
+    ).stdout
     assert len(odd.files()) == 4
     told = timer(manager, "status")
     assert (told["installed"], told["result"]) == (True, "success, exit code 0")

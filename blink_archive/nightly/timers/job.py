@@ -23,6 +23,7 @@ MARK = "Written by `blink-archive timer install`; `blink-archive timer remove` t
 _NAME = "blink-archive"
 _LONGEST_SLUG = 40
 _UNSPEAKABLE = {"Cc", "Cs", "Zl", "Zp"}  # control characters, what is not UTF-8, line breaks of other kinds
+_NO_CHARACTERS = "\ufffe\uffff"  # which XML does not have
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,9 @@ class Job:
     def __post_init__(self) -> None:
         paths = (self.archive, *self.writable, *self.needed)
         for text in (*self.command, *(self.then or ()), self.owner.user, *map(str, paths)):
-            if any(unicodedata.category(letter) in _UNSPEAKABLE for letter in text):
+            if any(
+                letter in _NO_CHARACTERS or unicodedata.category(letter) in _UNSPEAKABLE for letter in text
+            ):
                 raise UsageError(
                     f"{text!r} cannot be given to a scheduler: it has a line break, a control character, or "
                     "is not UTF-8. Rename the folder."

@@ -94,7 +94,7 @@ def _service(job: Job, command: Sequence[str], *, follower: bool) -> str:
             "Type=oneshot",
             *([f"User={_value(job.owner.user)}"] if job.owner.scope == "system" else []),
             f"ExecStart={_command(command)}",
-            "# Another run holds the archive and does the work (6); SIGTERM ended this one (130): no failures.",
+            "# No failures: another run holds the archive and does the work (6); ended by SIGTERM (130).",
             "SuccessExitStatus=6 130",
             "# A first sync takes hours. SIGTERM ends one cleanly, and the next goes on from there.",
             f"TimeoutStartSec={_LIMIT}",
@@ -151,7 +151,10 @@ def _any_below(job: Job, folders: Sequence[str]) -> bool:
 
 
 def _command(words: Sequence[str]) -> str:
-    """The colon keeps systemd from putting variables in for ``$``, in the program's own path too."""
+    """The colon keeps systemd from putting variables in for ``$``, in the program's own path too. It takes
+    no program with quotes or backslashes in its path; a shell does."""
+    if set(words[0]) & set("\"'\\"):
+        words = ("/bin/sh", "-c", 'exec "$@"', "sh", *words)
     return ":" + " ".join(_word(word) for word in words)
 
 
