@@ -25,6 +25,7 @@ mount -t tmpfs none /run
 mkdir -p /run/systemd/system /run/systemd/unit-root /run/systemd/inaccessible /run/kept "$XDG_RUNTIME_DIR"
 chown 65534:65534 "$XDG_RUNTIME_DIR"
 chmod 700 "$XDG_RUNTIME_DIR"
+mount -t tmpfs -o uid=65534,gid=65534 none /srv
 mount -t cgroup2 none /sys/fs/cgroup
 group=/sys/fs/cgroup/blink-archive-test-$1
 mkdir "$group"
@@ -88,7 +89,7 @@ class Manager:
 
 @contextmanager
 def user_manager(home: Path, *, reach: Sequence[Path], **environment: str) -> Iterator[Manager]:
-    """The manager of a user with that home, who can also enter the folders ``reach``."""
+    """The manager of a user with that home, who can also enter the folders ``reach``, and whose /srv is, too."""
     given = {
         "HOME": str(home),
         "USER": "nobody",

@@ -6,11 +6,15 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from blink_archive.simulator import Fault
 
 from ..conftest import MakeWorld
 from ..world import World
@@ -53,7 +57,7 @@ def manager(odd: World, tmp_path: Path) -> Iterator[Manager]:
         yield running
 
 
-def timer(manager: Manager, *arguments: str) -> dict[str, object]:
+def timer(manager: Manager, *arguments: str) -> dict[str, Any]:
     done = manager.run(
         sys.executable, "-m", "blink_archive", "timer", *arguments, "--as", "systemd", "--json"
     )
@@ -63,6 +67,57 @@ def timer(manager: Manager, *arguments: str) -> dict[str, object]:
 
 def systemctl(manager: Manager, *arguments: str) -> subprocess.CompletedProcess[str]:
     return manager.run("systemctl", "--user", *arguments)
+
+
+def test_verify_follows_a_sync_that_failed(odd: World, manager: Manager) -> None:
+    """Each is a service that fails for itself: here the sync, since Blink is out of order."""
+    odd.blink.faults.add(Fault(endpoint="homescreen", kind="status", status=404))
+    name = timer(manager, "install", "--verify", "5s")["name"]
+    assert systemctl(manager, "start", f"{name}.service").returncode != 0
+    result = timer(manager, "status")["result"]
+    assert result
+    assert result.startswith("exit-code, exit code ")
+    shown = ""
+    end = time.monotonic() + 20
+    while "ActiveState=inactive" not in shown or "ExecMainStartTimestamp=\n" in shown:
+        assert time.monotonic() < end, shown
+        time.sleep(0.1)
+        shown = systemctl(manager, "show", f"{name}-verify.service").stdout
+    assert "\nResult=success\n" in shown
+    assert len(timer(manager, "remove")["removed"]) == 3
+
+
+def test_the_sandbox_holds(odd: World, manager: Manager, tmp_path: Path) -> None:
+    """A program in the place of ours can write to the archive and the state, to nothing else, and get no rights."""
+    name = timer(manager, "install")["name"]
+    probe = tmp_path / "probe"
+    probe.write_text(PROBE)
+    probe.chmod(0o755)
+    folder = tmp_path / f"home/.config/systemd/user/{name}.service.d"
+    folder.mkdir()
+    (folder / "probe.conf").write_text(
+        f'[Service]\nExecStart=\nExecStart={probe} "{quoted(odd.root)}" "{quoted(odd.state)}" /srv\n'
+    )
+    assert systemctl(manager, "daemon-reload").returncode == 0
+    started = systemctl(manager, "start", f"{name}.service")
+    said = (tmp_path / "said").read_text().splitlines()
+    assert started.returncode == 0, said
+    assert manager.run("touch", "/srv/probe").returncode == 0, "outside it could"
+    assert said == ["wrote", "wrote", "refused", "no new privileges", "filtered", "no namespaces"]
+
+
+def quoted(path: Path) -> str:
+    return str(path).replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
+
+
+PROBE = """#!/bin/bash
+for folder; do
+  if ( : > "$folder/probe" ) 2>/dev/null; then echo wrote; rm "$folder/probe"; else echo refused; fi
+done
+grep -q '^NoNewPrivs:\t1' /proc/self/status && echo no new privileges
+grep -q '^Seccomp:\t2' /proc/self/status && echo filtered
+unshare --user true 2>/dev/null || echo no namespaces
+"""
 
 
 def test_a_night(odd: World, manager: Manager, tmp_path: Path) -> None:
