@@ -187,8 +187,10 @@ def show_command(
         print_json([{"place": each.place, "text": each.text} for each in texts])
         return
     for number, each in enumerate(texts):
+        if number:
+            click.echo()
         if len(texts) > 1:  # as `systemctl cat` does it
-            click.echo(f"{chr(10) if number else ''}# {each.place}")
+            click.echo(f"# {each.place}")
         click.echo(each.text, nl=False)
 
 
