@@ -174,7 +174,7 @@ def _write(file: Path, text: str) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Shown:
+class Shown:
     """What holds for a key: ``origin`` is flag, environment, file or default, ``where`` the place of it."""
 
     archive: str | None
@@ -192,7 +192,7 @@ def show_command(ctx: click.Context, given: Globals) -> None:
     With --archive that archive's alone. Addresses that hold a secret are not shown.
     """
     file = given.configuration.file
-    shown = list(_settings(ctx, given))
+    shown = list(settings(ctx, given))
     if given.json:
         print_json(
             {"file": None if file is None else str(file), "settings": [asdict(each) for each in shown]}
@@ -219,14 +219,14 @@ def _words(value: Value | float | None) -> str | None:
             return str(value)
 
 
-def _settings(ctx: click.Context, given: Globals) -> Iterator[_Shown]:
+def settings(ctx: click.Context, given: Globals) -> Iterator[Shown]:
     """Those at the top, the queries, then each archive's, or that of the one that is chosen."""
     configuration = given.configuration
     for key in KEYS:
         if not key.table:
             yield _global(ctx, given, None, key)
     for name, query in configuration.queries.items():
-        yield _Shown(None, f"queries.{name}", query.value, "file", f"{configuration.file}:{query.line}")
+        yield Shown(None, f"queries.{name}", query.value, "file", f"{configuration.file}:{query.line}")
     if not configuration.is_open(given.archive_dir):
         yield from _of_archive(ctx, given, given.entry())
         return
@@ -236,7 +236,7 @@ def _settings(ctx: click.Context, given: Globals) -> Iterator[_Shown]:
         yield from _of_archive(ctx, one, entry)
 
 
-def _of_archive(ctx: click.Context, given: Globals, entry: Entry | None) -> Iterator[_Shown]:
+def _of_archive(ctx: click.Context, given: Globals, entry: Entry | None) -> Iterator[Shown]:
     """All that holds for one archive: what the commands would take, if nothing were typed for them."""
     above = ctx.find_root()
     root = click.Context(above.command, info_name=above.info_name, obj=given)
@@ -255,7 +255,7 @@ def _of_archive(ctx: click.Context, given: Globals, entry: Entry | None) -> Iter
                 origin, where = "file", _where(given, entry, key)
             else:
                 value = _default(option)
-            yield _Shown(title, key.name, _hidden(key, value), origin, where)
+            yield Shown(title, key.name, _hidden(key, value), origin, where)
 
 
 def _variable(taker: Taker) -> str:
@@ -266,7 +266,7 @@ def _variable(taker: Taker) -> str:
     return f"{taker.ctx.auto_envvar_prefix}_{taker.option.name}".upper()
 
 
-def _global(ctx: click.Context, given: Globals, entry: Entry | None, key: Key) -> _Shown:
+def _global(ctx: click.Context, given: Globals, entry: Entry | None, key: Key) -> Shown:
     """What holds for the key of a global option."""
     values = {
         "archive": given.root,
@@ -284,12 +284,12 @@ def _global(ctx: click.Context, given: Globals, entry: Entry | None, key: Key) -
     while each is not None:
         match each.get_parameter_source(option.name or ""):
             case ParameterSource.COMMANDLINE:
-                return _Shown(title, key.name, value, "flag", f"--{key.name}")
+                return Shown(title, key.name, value, "flag", f"--{key.name}")
             case ParameterSource.ENVIRONMENT:
-                return _Shown(title, key.name, value, "environment", str(option.envvar))
+                return Shown(title, key.name, value, "environment", str(option.envvar))
         each = each.parent
     where = _where(given, entry, key)
-    return _Shown(title, key.name, value, "default" if where is None else "file", where)
+    return Shown(title, key.name, value, "default" if where is None else "file", where)
 
 
 def _where(given: Globals, entry: Entry | None, key: Key) -> str | None:

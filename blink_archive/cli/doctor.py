@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ _NAMES = {
 }
 
 
-@command("doctor")
+@command("doctor", configured=False)
 @click.option(
     "--report",
     type=NamedPath(),
@@ -34,7 +35,8 @@ _NAMES = {
     allow_from_autoenv=False,
     help="Also write all of it, the settings and last runs, without secrets and names, for a bug report.",
 )
-def doctor_command(given: Globals, *, report: Path | None) -> None:
+@click.pass_context
+def doctor_command(ctx: click.Context, given: Globals, *, report: Path | None) -> None:
     """Look at everything that goes wrong in practice, and say what to do.
 
     Python and SQLite, the configuration, the sign-in and its files, the archive's folder and disk, the
@@ -44,7 +46,7 @@ def doctor_command(given: Globals, *, report: Path | None) -> None:
     from ..sync.run import exit_code
 
     findings = []
-    for finding in examine(given):
+    for finding in examine(ctx, given):
         findings.append(finding)
         if not given.json and not (given.quiet and finding.verdict == "ok"):
             _tell(finding)
@@ -52,7 +54,7 @@ def doctor_command(given: Globals, *, report: Path | None) -> None:
     if given.json:
         print_json(told)
     if report is not None:
-        _write(given, report.expanduser().absolute(), told)
+        _write(ctx, given, report.expanduser().absolute(), told)
     code = exit_code({finding.exit_code for finding in findings if finding.verdict == "problem"})
     if not given.json:
         problems = sum(finding.verdict == "problem" for finding in findings)
@@ -78,9 +80,10 @@ def _facts(finding: Finding) -> dict[str, str]:
     }
 
 
-def _write(given: Globals, file: Path, findings: list[dict[str, str]]) -> None:
+def _write(ctx: click.Context, given: Globals, file: Path, findings: list[dict[str, str]]) -> None:
     """The report, in a new file that only its owner can read."""
     from .. import __version__
+    from .config import settings
 
     report = {
         "program": __version__,
@@ -90,6 +93,7 @@ def _write(given: Globals, file: Path, findings: list[dict[str, str]]) -> None:
         "libraries": libraries(),
         "environment": sorted(name for name in os.environ if name.startswith("BLINK_ARCHIVE_")),
         "findings": findings,
+        "settings": [asdict(each) for each in settings(ctx, given)] if given.is_configured else None,
         **_of_catalog(given),
     }
     text = _anonymous(given, json.dumps(report, indent=2, ensure_ascii=False) + "\n")

@@ -14,7 +14,10 @@ from datetime import UTC, datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
 from typing import Literal
 
+import click
+
 from ..errors import BlinkArchiveError, StorageError
+from ..model import utc_text
 from .interrupts import run_interruptibly
 from .options import Globals
 from .output import ago, counted, size
@@ -41,14 +44,14 @@ class Finding:
     exit_code: int = 0
 
 
-Examination = Callable[[Globals], Iterator[Finding]]
+Examination = Callable[[click.Context, Globals], Iterator[Finding]]
 
 
-def examine(given: Globals) -> Iterator[Finding]:
+def examine(ctx: click.Context, given: Globals) -> Iterator[Finding]:
     """All examinations, in order; what one stumbles over is its finding, and keeps none from the next."""
     for what, examination in EXAMINATIONS.items():
         try:
-            yield from examination(given)
+            yield from examination(ctx, given)
         except BlinkArchiveError as error:
             yield Finding(what, "problem", str(error), exit_code=error.exit_code)
         except OSError as error:
@@ -61,7 +64,7 @@ def examine(given: Globals) -> Iterator[Finding]:
             )
 
 
-def _program(given: Globals) -> Iterator[Finding]:
+def _program(ctx: click.Context, given: Globals) -> Iterator[Finding]:
     from .. import __version__
 
     yield Finding("program", "ok", f"blink-archive {__version__}, {platform.platform()}")
@@ -83,6 +86,18 @@ def _program(given: Globals) -> Iterator[Finding]:
         with_words.close()
 
 
+def _configuration(ctx: click.Context, given: Globals) -> Iterator[Finding]:
+    """Its mistakes; where there are none, what follows goes by it."""
+    from .configured import look_at_configuration
+
+    found = look_at_configuration(ctx)
+    for mistake in found.mistakes:
+        yield Finding("configuration", "problem", str(mistake), "Until it is mended, no command runs.", 2)
+    if not found.mistakes:
+        given.configuration, given.is_configured = found, True
+        yield Finding("configuration", "ok", f"{found.file}, no mistakes" if found.file else "none")
+
+
 def libraries() -> dict[str, str]:
     """The versions of what this program uses."""
     found = {}
@@ -94,7 +109,7 @@ def libraries() -> dict[str, str]:
     return found
 
 
-def _folder(given: Globals) -> Iterator[Finding]:
+def _folder(ctx: click.Context, given: Globals) -> Iterator[Finding]:
     from ..archive.folder import on_network_file_system
 
     archive = given.archive()
@@ -124,7 +139,7 @@ def _folder(given: Globals) -> Iterator[Finding]:
             yield Finding(f"{what}'s file system", "ok", "local, as far as the system tells")
 
 
-def _catalog(given: Globals) -> Iterator[Finding]:
+def _catalog(ctx: click.Context, given: Globals) -> Iterator[Finding]:
     from ..archive.check import check
 
     archive = given.archive()
@@ -145,7 +160,7 @@ def _catalog(given: Globals) -> Iterator[Finding]:
         yield Finding("catalog", "ok", f"sound ({rows})")
 
 
-def _lock(given: Globals) -> Iterator[Finding]:
+def _lock(ctx: click.Context, given: Globals) -> Iterator[Finding]:
     archive = given.archive()
     catalog = archive.open_catalog()
     try:
@@ -170,7 +185,7 @@ def _lock(given: Globals) -> Iterator[Finding]:
         yield Finding("run lock", "ok", "free")
 
 
-def _state(given: Globals) -> Iterator[Finding]:
+def _state(ctx: click.Context, given: Globals) -> Iterator[Finding]:
     """Looked at before anything reads the files, which closes them."""
     folder = given.state().path
     if not folder.is_dir():
@@ -191,7 +206,7 @@ def _state(given: Globals) -> Iterator[Finding]:
     yield Finding("sign-in's files", "ok", f"{folder}, closed to others")
 
 
-def _blink(given: Globals) -> Iterator[Finding]:
+def _blink(ctx: click.Context, given: Globals) -> Iterator[Finding]:
     session = given.session()
     yield Finding("sign-in", "ok", f"stored, of account {session.account_id}")
 
@@ -215,7 +230,42 @@ def _blink(given: Globals) -> Iterator[Finding]:
         yield Finding("clock", "ok", f"within {max(1, round(abs(off).total_seconds()))} s of Blink's")
 
 
-def _clips(given: Globals) -> Iterator[Finding]:
+def _nights(ctx: click.Context, given: Globals) -> Iterator[Finding]:
+    """The timer, and how the last syncs went."""
+    from ..archive.runs import last_success
+    from .timer import timer_status
+
+    timer = timer_status(given)
+    match timer.installed:
+        case True:
+            at = (
+                f", next at {timer.state.next_run.astimezone():%Y-%m-%d %H:%M}"
+                if timer.state.next_run
+                else ""
+            )
+            yield Finding("timer", "ok", f"{timer.name}, of {timer.kind}{at}")
+        case False:
+            advice = "`blink-archive timer install` makes one; where `watch` runs, none is needed."
+            yield Finding("timer", "warning", "none for this archive", advice)
+        case None:
+            yield Finding("timer", "warning", str(timer.problem))
+    catalog = given.read_catalog()
+    try:
+        ended = last_success(catalog)
+    finally:
+        catalog.close()
+    if ended is None:
+        yield Finding("last sync", "warning", "none that ended well so far", "Run `blink-archive sync`.")
+        return
+    words = f"ended well {ago(utc_text(ended), now=datetime.now(UTC))}"
+    if datetime.now(UTC) - ended > _LATE:
+        advice = "`blink-archive runs` shows how the last ones went; Blink deletes what waits for too long."
+        yield Finding("last sync", "problem", f"the last one that did {words}", advice, 1)
+    else:
+        yield Finding("last sync", "ok", words)
+
+
+def _clips(ctx: click.Context, given: Globals) -> Iterator[Finding]:
     from ..archive.concerns import concerns
     from ..archive.search import status
 
@@ -237,10 +287,12 @@ def _clips(given: Globals) -> Iterator[Finding]:
 
 EXAMINATIONS: dict[str, Examination] = {
     "program": _program,
+    "configuration": _configuration,
     "sign-in's files": _state,
     "archive": _folder,
     "run lock": _lock,
     "catalog": _catalog,
     "Blink": _blink,
+    "timer": _nights,
     "clips": _clips,
 }

@@ -199,7 +199,7 @@ def show_command(
 def status_command(given: Globals, *, scope: Scope | None, kind: Kind | None, run_as: str | None) -> None:
     """Whether a timer is installed for this archive, when it runs next, and how its last run and the
     archive's last sync went."""
-    found = _status(given, scope, kind, run_as)
+    found = timer_status(given, scope, kind, run_as)
     last, trouble = _last_sync(given)
     if given.json:
         print_json(
@@ -233,7 +233,10 @@ def status_command(given: Globals, *, scope: Scope | None, kind: Kind | None, ru
     click.echo(f"Last sync  {trouble or _sync_in_words(last)}")
 
 
-def _status(given: Globals, scope: Scope | None, kind: Kind | None, run_as: str | None) -> Status:
+def timer_status(
+    given: Globals, scope: Scope | None = None, kind: Kind | None = None, run_as: str | None = None
+) -> Status:
+    """Whether the archive at hand has a timer: one's own, or the machine's."""
     from ..nightly.timers import scheduler_here, status
 
     scopes: tuple[Scope, ...] = (scope,) if scope else ("system",) if run_as else ("user", "system")

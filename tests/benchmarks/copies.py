@@ -22,7 +22,9 @@ CP = f"find . -mindepth 3 -maxdepth 3 -type d -print0 | xargs -0 -P {CORES} -n 1
 def compare_copies(place: Any, simulated: Callable[..., Any], *, rounds: int) -> None:
     """`verify` and `export` of archives of some sizes, with everything in the page cache."""
     for clips, length in FOLDERS:
-        print(f"\n{clips} archived clips of {length / 1e6:g} MB, {CORES} processes, warm cache ({rounds} rounds)")
+        print(
+            f"\n{clips} archived clips of {length / 1e6:g} MB, {CORES} processes, warm cache ({rounds} rounds)"
+        )
         options = ("--clips", str(clips), "--clip-bytes", str(length), "--page-limit", "500")
         with simulated(*options, env=place.env, cwd=place.base) as cloud:
             settings = place.login(cloud)
