@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from pathlib import Path
 
 import click
@@ -30,15 +32,25 @@ def move_command(given: Globals, *, folder: Path) -> None:
     from ..archive.move import move, needed_bytes
 
     root, target = given.root(), folder.expanduser().absolute()
+    setting = None if (entry := given.entry()) is None else entry.settings.get("archive")
     moved = with_byte_bar(
         lambda progress: move(root, given.catalog_path(), target, progress=progress),
         total=2 * needed_bytes(root),
         what="moving",
         shown=bars_wanted(no_progress=given.no_progress, quiet=given.quiet),
     )
+    configured = setting is not None and _is_written(given, setting.line, target)
     if given.json:
         left = [{"path": path, "reason": reason} for path, reason in moved.left]
-        print_json({"archive": str(target), "files": moved.files, "bytes": moved.bytes, "left": left})
+        print_json(
+            {
+                "archive": str(target),
+                "files": moved.files,
+                "bytes": moved.bytes,
+                "left": left,
+                "configured": configured,
+            }
+        )
         return
     for path, reason in moved.left[:_SHOWN]:
         given.say(f"{printable(path)} stays in {root}: {reason}.")
@@ -46,6 +58,33 @@ def move_command(given: Globals, *, folder: Path) -> None:
         given.say(f"… and {len(moved.left) - _SHOWN} more stay there.")
     given.say(
         f"The archive is in {target} now: {counted(moved.files, 'files')}, {size(moved.bytes)}, each read "
-        "back and the same. Name that folder with --archive (BLINK_ARCHIVE_DIR) or in the configuration, and "
-        "install a timer anew."
+        "back and the same."
     )
+    given.say(
+        f"{given.configuration.file} names that folder now. A timer is to be installed anew."
+        if configured
+        else "Name that folder with --archive (BLINK_ARCHIVE_DIR) or in the configuration, and install a "
+        "timer anew."
+    )
+
+
+def _is_written(given: Globals, line: int, target: Path) -> bool:
+    """Put the new folder into the configuration, at that line; whether it could be done."""
+    from ..config.editing import with_text
+
+    file = given.configuration.file
+    if file is None:
+        return False
+    try:
+        changed = with_text(file.read_text(encoding="utf-8"), line, str(target))
+        if changed is None:
+            return False
+        beside = file.resolve().with_name(f"{file.name}.new")
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+        with os.fdopen(os.open(beside, flags, 0o600), "w", encoding="utf-8") as opened:  # it may hold secrets
+            opened.write(changed)
+        shutil.copymode(file, beside)
+        beside.replace(file.resolve())
+    except OSError:
+        return False
+    return True

@@ -52,3 +52,33 @@ def test_json_tells_what_stays(make_world: MakeWorld, tmp_path: Path) -> None:
     assert told["archive"] == str(tmp_path / "new")
     assert told["files"] >= 4
     assert told["left"] == [{"path": "fifo", "reason": "it is no file, link or folder"}]
+
+
+def test_the_configuration_names_the_new_folder(make_world: MakeWorld, tmp_path: Path) -> None:
+    """Its line is changed and all else stays; the next command needs no option."""
+    world = make_world(clips=2, hostile=False)
+    world.sync()
+    target, file = tmp_path / 'new "disk"', tmp_path / "config.toml"
+    before = '# mine\n[[archive]]\nname = "home"\narchive = {} # the old disk\nworkers = 3\n'
+    file.write_text(before.format(f"'{world.root}'"))
+    file.chmod(0o600)
+    environment = {"BLINK_ARCHIVE_CONFIG": str(file), "BLINK_ARCHIVE_DIR": ""}
+    done = world.run("archive", "move", str(target), **environment)
+    assert done.returncode == 0, done.stderr
+    assert "names that folder now" in done.stderr
+    assert file.read_text() == before.format(json.dumps(str(target)))
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert world.run("verify", **environment).returncode == 0
+
+
+def test_a_configuration_of_another_form_is_left_alone(make_world: MakeWorld, tmp_path: Path) -> None:
+    """An inline table: a person is told to do it."""
+    world = make_world(clips=1, hostile=False)
+    world.sync()
+    file = tmp_path / "config.toml"
+    file.write_text(text := f'archive = [{{ archive = "{world.root}" }}]\n')
+    environment = {"BLINK_ARCHIVE_CONFIG": str(file), "BLINK_ARCHIVE_DIR": ""}
+    done = world.run("archive", "move", str(tmp_path / "new"), **environment)
+    assert done.returncode == 0, done.stderr
+    assert "or in the configuration" in done.stderr
+    assert file.read_text() == text
