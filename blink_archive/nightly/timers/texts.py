@@ -14,9 +14,9 @@ from xml.etree import ElementTree as ET
 from ...errors import UsageError
 from .job import MARK, SPREAD, Job
 
-_PERCENT = (
-    "\"$(printf '\\045')\""  # what is % to a shell: to some crons a % ends the command, and none agree how
-)
+# To crons a % ends the command, and they do not agree how it is escaped; to BusyBox's a # does so, too, quoted
+# or not. A shell is given both in other words.
+_RESERVED = {"%": "\"$(printf '\\045')\"", "#": "\"$(printf '\\043')\""}
 _LONGEST = 990  # characters of a command: older crons cut it off at 998
 _TASKS = "http://schemas.microsoft.com/windows/2004/02/mit/task"
 _CRONTAB_LINE = re.compile(rb"(\d+) (\d+) \* \* \* ")
@@ -55,7 +55,10 @@ def _shell(steps: Sequence[Sequence[str]]) -> str:
 
 
 def _quoted(word: str) -> str:
-    return _PERCENT.join(map(shlex.quote, word.split("%")))
+    if not set(word) & _RESERVED.keys():
+        return shlex.quote(word)
+    parts = re.split("([%#])", word)
+    return "".join(_RESERVED.get(part) or shlex.quote(part) for part in parts if part)
 
 
 def launchd_plist(job: Job, *, log: str) -> str:
