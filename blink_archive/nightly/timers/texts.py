@@ -14,8 +14,8 @@ from xml.etree import ElementTree as ET
 from ...errors import UsageError
 from .job import MARK, SPREAD, Job
 
-# To crons a % ends the command, and they do not agree how it is escaped; to BusyBox's a # does so, too, quoted
-# or not. A shell is given both in other words.
+# To crons a % ends the command, and they do not agree how it is escaped; to BusyBox's a # does so, too,
+# quoted or not. A shell is given both in other words.
 _RESERVED = {"%": "\"$(printf '\\045')\"", "#": "\"$(printf '\\043')\""}
 _LONGEST = 990  # characters of a command: older crons cut it off at 998
 _TASKS = "http://schemas.microsoft.com/windows/2004/02/mit/task"
