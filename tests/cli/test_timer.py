@@ -70,7 +70,7 @@ def test_what_is_installed_runs(quiet: World, programs: Programs) -> None:
     (programs.bin / "sleep").write_text("#!/bin/sh\n")
     (programs.bin / "sleep").chmod(0o755)
     command = line.split(" ", 5)[5]
-    assert f"--archive {quiet.root} --state-dir {quiet.state} " in command
+    assert f"--archive {quiet.root} --config {os.devnull} --state-dir {quiet.state} " in command
     done = subprocess.run(
         ["/bin/sh", "-c", command.rstrip("\n")],
         env={"PATH": programs.path, "HOME": "/nowhere", "PYTHONPATH": os.environ.get("PYTHONPATH", "")},
