@@ -14,11 +14,10 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
-
-import sqlite_utils
 
 from ..errors import (
     ArchiveError,
@@ -32,6 +31,9 @@ from ..errors import (
 from ..model import from_utc_text, utc_text
 from .layout import CATALOG, with_suffix_number
 from .store import Part, Store, storage_errors
+
+if TYPE_CHECKING:
+    import sqlite_utils
 
 FORMAT = 4
 APPLICATION_ID = 0x424C4B41  # "BLKA", shown by `file catalog.db`
@@ -100,12 +102,20 @@ def catalog_errors(path: Path | str) -> Iterator[None]:
 
 
 class Catalog:
-    """One open catalog. ``db`` is for the modules of this room; others call their functions."""
+    """One open catalog. ``connection`` and ``db`` are for the modules of this room; others call their
+    functions."""
 
     def __init__(self, connection: sqlite3.Connection, *, path: Path | str) -> None:
         connection.isolation_level = None  # transactions are begun and ended by `transaction` alone
         self.path = path
-        self.db = sqlite_utils.Database(connection, recursive_triggers=False, execute_plugins=False)
+        self.connection = connection
+
+    @cached_property
+    def db(self) -> sqlite_utils.Database:
+        """The same connection by sqlite-utils, which takes longer to load than most questions to answer."""
+        import sqlite_utils
+
+        return sqlite_utils.Database(self.connection, recursive_triggers=False, execute_plugins=False)
 
     @classmethod
     def create(cls, path: Path, *, uuid: str, account_id: int, now: datetime) -> Catalog:
@@ -153,7 +163,7 @@ class Catalog:
         with catalog_errors(path):
             catalog = cls(_connect(path, mode="rw", wait=READER_WAITS), path=path)
             with catalog.closed_on_failure():
-                catalog.db.execute("PRAGMA query_only = ON")
+                catalog.connection.execute("PRAGMA query_only = ON")
                 catalog._check_format()
             return catalog
 
@@ -202,7 +212,7 @@ class Catalog:
 
     def close(self) -> None:
         """Close the connection."""
-        self.db.close()
+        self.connection.close()
 
     @contextlib.contextmanager
     def closed_on_failure(self) -> Iterator[None]:
@@ -229,12 +239,14 @@ class Catalog:
     def rows(self, sql: str, parameters: Sequence[Any] | dict[str, Any] = ()) -> list[dict[str, Any]]:
         """All rows of a SELECT, as dicts."""
         with catalog_errors(self.path):
-            return list(self.db.query(sql, parameters))
+            cursor = self.connection.execute(sql, parameters)
+            names = [column[0] for column in cursor.description]
+            return [dict(zip(names, row, strict=True)) for row in cursor]
 
     def value(self, sql: str, parameters: Sequence[Any] | dict[str, Any] = ()) -> Any:
         """The first column of the first row; None where there is no row."""
         with catalog_errors(self.path):
-            row = self.db.execute(sql, parameters).fetchone()
+            row = self.connection.execute(sql, parameters).fetchone()
             return None if row is None else row[0]
 
     # what is written once a run

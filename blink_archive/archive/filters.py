@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from typing import Any
 
-from dateutil import parser as dates
-
 from ..errors import UsageError
 from ..model import utc_text
 from .catalog import Catalog, storable
@@ -83,6 +81,8 @@ def _parse(text: str, *, today: date) -> tuple[datetime, bool]:
 
     dateutil fills in what is not said. What two fillings do not change was said.
     """
+    from dateutil import parser as dates  # few commands are given a date
+
     one, other = (dates.parse(text, default=filling, tzinfos=_offset) for filling in _FILLINGS)
     has_time = one.hour == other.hour
     if (one.date(), other.date()) == (_FILLINGS[0].date(), _FILLINGS[1].date()) and has_time:

@@ -10,8 +10,6 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from ..errors import ArchiveBusy, ArchiveError, CatalogMissing, NewerFormat, NotAnArchive, WrongAccount
 from . import layout
 from .catalog import FORMAT, Catalog
@@ -59,6 +57,8 @@ class Archive:
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
         """Hold the archive for one run; `ArchiveBusy` if another one does."""
+        from filelock import FileLock, Timeout  # not loaded for a mere look into the catalog
+
         lock = FileLock(f"{self.catalog_path}.lock")
         with storage_errors(f"lock {self.catalog_path.name}"):
             try:
@@ -85,6 +85,8 @@ class Archive:
         file = Path(f"{self.catalog_path}.lock")
         if not file.exists():  # a reader must not make it: it may be another user's
             return False
+        from filelock import FileLock, Timeout
+
         lock = FileLock(file)
         try:
             lock.acquire(timeout=_READERS_PATIENCE, poll_interval=0.01)

@@ -15,8 +15,6 @@ from pathlib import PurePosixPath, PureWindowsPath
 from string import Formatter
 from zoneinfo import ZoneInfo
 
-from slugify import slugify
-
 from ..errors import ArchiveError, UsageError
 
 MARKER = ".blink-archive.json"
@@ -61,6 +59,8 @@ def local_time(created_at: datetime, *names: str | None) -> tuple[datetime, str]
 @lru_cache(maxsize=1024)
 def camera_slug(name: str | None) -> str:
     """``Front door!`` -> ``front-door``; ``unnamed`` where nothing of the name can be written."""
+    from slugify import slugify  # only who names files needs it
+
     return slugify(name or "", max_length=_SLUG_LENGTH) or "unnamed"
 
 
@@ -189,6 +189,8 @@ def clip_path(
     The offset is part of the name, so that it tells the instant in the hour that daylight saving
     repeats, too. ``key`` is Blink's id, which keeps two clips of one camera and one second apart.
     """
+    from slugify import slugify
+
     path = filed.fill(
         created_local,
         camera=camera_slug(camera),

@@ -62,7 +62,7 @@ def list_clips(catalog: Catalog, wanted: Filter, *, limit: int | None = None) ->
     with catalog_errors(catalog.path):
         rows = [
             (*row[:2], *(same.setdefault(text, text) for text in row[2:8]), *row[8:])
-            for row in catalog.db.execute(
+            for row in catalog.connection.execute(
                 f"SELECT {columns} FROM clips JOIN clips_view USING (id) "
                 f"WHERE {condition} ORDER BY clips.created_at {order}",
                 parameters | {"limit": limit},
@@ -143,8 +143,8 @@ def last_run(catalog: Catalog, command: str, *, well: bool = False) -> dict[str,
 def read_only(catalog: Catalog) -> None:
     """From now on this connection answers questions and does nothing else, whatever it is asked."""
     for table in _VIRTUAL_TABLES:  # their first use declares a table, which is refused from here on
-        catalog.db.execute(f"EXPLAIN SELECT * FROM {table}")
-    catalog.db.conn.set_authorizer(_authorize)
+        catalog.connection.execute(f"EXPLAIN SELECT * FROM {table}")
+    catalog.connection.set_authorizer(_authorize)
 
 
 def ask(catalog: Catalog, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
@@ -154,9 +154,9 @@ def ask(catalog: Catalog, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
         raise UsageError("The query is not UTF-8. Write it again in this terminal's encoding.")
     read_only(catalog)
     # While SQLite works, Python looks at no signal; but it does whenever it is called back.
-    catalog.db.conn.set_progress_handler(lambda: 0, _STEPS_BETWEEN_SIGNALS)
+    catalog.connection.set_progress_handler(lambda: 0, _STEPS_BETWEEN_SIGNALS)
     try:
-        cursor = catalog.db.conn.execute(sql)
+        cursor = catalog.connection.execute(sql)
         rows = cursor.fetchall()
     except (sqlite3.Error, sqlite3.Warning) as error:
         if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_INTERRUPT:
