@@ -1,4 +1,4 @@
-"""Questions to the catalog: clips by filter, one clip whole, how the archive stands, anybody's SQL."""
+"""Questions to the catalog: one clip whole, how the archive stands, anybody's SQL."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ from pathlib import PurePath
 from typing import Any
 
 from ..errors import Interrupted, UsageError
-from .catalog import Catalog, catalog_errors, storable
+from .catalog import Catalog, storable
 from .feed import IN_QUEUE
-from .filters import Filter, where
 from .remarks import labels_of
 
-# Of `list_clips`, each a column of clips_view.
+# Of a clip as `ls` lists it, each a column of clips_view.
 COLUMNS = (
     "clip", "recorded", "network", "camera", "source", "labels", "status", "reason", "duration", "bytes",
     "path", "thumbnail", "sha256", "description", "starred", "own_labels", "note",
@@ -51,24 +50,6 @@ _SILENT_PRAGMAS = {
 _VIRTUAL_TABLES = (
     "clips_fts", "json_each", "json_tree", *(f"pragma_{name}" for name in sorted(_TELLING_PRAGMAS))
 )  # fmt: skip
-
-
-def list_clips(catalog: Catalog, wanted: Filter, *, limit: int | None = None) -> list[tuple[Any, ...]]:
-    """The `COLUMNS` of clips, oldest first; with ``limit`` the newest so many of them."""
-    condition, parameters = where(catalog, wanted)
-    order = "" if limit is None else "DESC LIMIT :limit"
-    columns = ", ".join(f"clips_view.{name}" for name in COLUMNS)
-    same: dict[str | None, str | None] = {}  # network to reason repeat: each text is in memory once
-    with catalog_errors(catalog.path):
-        rows = [
-            (*row[:2], *(same.setdefault(text, text) for text in row[2:8]), *row[8:])
-            for row in catalog.connection.execute(
-                f"SELECT {columns} FROM clips JOIN clips_view USING (id) "
-                f"WHERE {condition} ORDER BY clips.created_at {order}",
-                parameters | {"limit": limit},
-            )
-        ]
-    return rows if limit is None else rows[::-1]
 
 
 def find_clip(catalog: Catalog, name: str) -> dict[str, Any]:

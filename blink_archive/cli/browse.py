@@ -1,97 +1,19 @@
-"""``ls``, ``show``, ``open``, ``status``, ``query``: what is in the archive."""
+"""``show``, ``open``, ``status``: what is in the archive."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from ..errors import ArchiveError
-from .options import Globals, command, filter_options, make_filter, mark_options
-from .output import (
-    MISSING,
-    ago,
-    counted,
-    local,
-    now,
-    print_json,
-    print_json_list,
-    print_rows,
-    print_table,
-    printable,
-    printable_lines,
-    size,
-)
+from .options import Globals, command
+from .output import MISSING, ago, counted, local, now, print_json, printable, printable_lines, size
 from .quantities import Span
 
 if TYPE_CHECKING:
     from ..archive.catalog import Catalog
-
-
-@command("ls")
-@filter_options
-@mark_options
-@click.option(
-    "--text",
-    metavar="WORDS",
-    help="Clips whose camera, network, description, labels or note hold all of these words; "
-    '"in quotes": a phrase; park*: what begins so.',
-)
-@click.option(
-    "--limit",
-    type=click.IntRange(min=1),
-    metavar="N",
-    envvar="BLINK_ARCHIVE_LS_LIMIT",  # not the limit of a nightly sync
-    allow_from_autoenv=False,
-    show_envvar=True,
-    help="Only the newest N.",
-)
-def ls_command(given: Globals, /, *, text: str | None, limit: int | None, **filters: Any) -> None:
-    """List clips, oldest first: the archived, and those that wait, were lost or deleted."""
-    from ..archive.search import COLUMNS, list_clips
-
-    wanted = make_filter(**filters, text=text, now=now())
-    catalog = given.read_catalog()
-    try:
-        clips = list_clips(catalog, wanted, limit=limit)
-    finally:
-        catalog.close()
-    if given.json:
-        fields = (dict(zip(COLUMNS, clip, strict=True)) for clip in clips)
-        print_json_list(map(_decoded, fields))
-    else:
-        columns = ("clip", "recorded", "camera", "source", "labels", "seconds", "size", "status", "path")
-        print_table(columns, clips, cells=_cells)
-
-
-def _cells(clip: Sequence[Any]) -> Sequence[Any]:
-    name, recorded, _, camera, source, labels, status, reason, duration, length, path, *_, own, _ = clip
-    said = _labels(own) or []
-    return (
-        name,
-        recorded,
-        camera,
-        source,
-        ", ".join([*said, *(label for label in _labels(labels) or () if label not in said)]),
-        "" if duration is None else f"{duration:.0f}",
-        "" if length is None else size(length),
-        f"{status} ({reason})" if reason else status,
-        path,
-    )
-
-
-def _decoded(clip: dict[str, Any]) -> dict[str, Any]:
-    """What --json has of a clip: lists for the texts that hold them, and truth for 0 and 1."""
-    lists = {name: _labels(clip[name]) for name in ("labels", "own_labels")}
-    return clip | lists | {"starred": bool(clip["starred"])}
-
-
-def _labels(text: str | None) -> list[str] | None:
-    """The labels of a clip's column; None where nothing is known."""
-    return None if text is None else list(json.loads(text))
 
 
 @command("show")
@@ -224,34 +146,3 @@ def _last_run(run: dict[str, Any] | None, *, running: bool) -> str:
             else f"{words}, killed before it ended; the next one goes on from there"
         )
     return f"{words}, exit code {run['exit_code']}"
-
-
-@command("query")
-@click.argument("sql")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["table", "json", "csv"]),
-    default="table",
-    show_default=True,
-    envvar="BLINK_ARCHIVE_FORMAT",
-    allow_from_autoenv=False,
-    help="How to print the answer.",
-)
-def query_command(given: Globals, *, sql: str, form: str) -> None:
-    """Ask the catalog in SQL. It can only read.
-
-    Tables and columns: schema.sql; start with the views clips_view, daily and missing. By words:
-
-    \b
-    SELECT * FROM clips_view
-    WHERE id IN (SELECT rowid FROM clips_fts WHERE clips_fts MATCH 'person')
-    """
-    from ..archive.search import ask
-
-    catalog = given.read_catalog()
-    try:
-        columns, rows = ask(catalog, sql)
-    finally:
-        catalog.close()
-    print_rows(columns, rows, form="json" if given.json else form)

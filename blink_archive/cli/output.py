@@ -1,9 +1,7 @@
-"""What is printed: tables, JSON, CSV; sizes and durations in words; progress bars."""
+"""What is printed: tables, JSON; sizes and durations in words; progress bars."""
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import math
 import re
@@ -11,8 +9,7 @@ import sys
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
-from itertools import chain
-from textwrap import indent
+from itertools import chain, islice
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -24,6 +21,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _REDRAW = 0.2  # seconds, at least, between two drawings of a bar
+_LINES = 500  # of a table that are written at once
 _SEVERAL = re.compile(r"s\b")
 MISSING = "`blink-archive query 'SELECT * FROM missing'`"
 
@@ -33,23 +31,14 @@ def print_json(value: Any) -> None:
     click.echo(_json(value))
 
 
-def print_json_list(values: Iterable[Any]) -> None:
-    """A list as one JSON document on stdout, written value by value."""
-    between = "[\n"
-    for value in values:
-        click.echo(between + indent(_json(value), "  "), nl=False)
-        between = ",\n"
-    click.echo("\n]" if between.startswith(",") else "[]")
-
-
 def _json(value: Any) -> str:
     # Half a surrogate pair is written as an escape, by the stream (`cli.main`). All else is, where the
     # stream's encoding lacks it, only valid JSON if json writes it.
     narrow = "utf" not in (getattr(sys.stdout, "encoding", None) or "utf-8").lower()
-    return json.dumps(_plain(value), indent=2, ensure_ascii=narrow)
+    return json.dumps(plain(value), indent=2, ensure_ascii=narrow)
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """``value`` as JSON can hold it: bytes as hex, and infinities and NaN as text."""
     match value:
         case bytes():
@@ -57,39 +46,11 @@ def _plain(value: Any) -> Any:
         case float() if not math.isfinite(value):
             return str(value)
         case dict():
-            return {name: _plain(each) for name, each in value.items()}
+            return {name: plain(each) for name, each in value.items()}
         case list() | tuple():
-            return [_plain(each) for each in value]
+            return [plain(each) for each in value]
         case _:
             return value
-
-
-def print_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, form: str) -> None:
-    """Rows as ``table``, ``json`` (a list of objects) or ``csv``."""
-    match form:
-        case "json":
-            names = _distinct(columns)
-            print_json_list(dict(zip(names, row, strict=True)) for row in rows)
-        case "csv":
-            text = io.StringIO()
-            writer = csv.writer(text, lineterminator="\n")
-            writer.writerow(columns)
-            writer.writerows(map(_plain, rows))
-            click.echo(text.getvalue(), nl=False)
-        case _:
-            print_table(columns, rows)
-
-
-def _distinct(columns: Sequence[str]) -> list[str]:
-    """``a, a`` -> ``a, a_2``: an object has each name once."""
-    names: list[str] = []
-    for column in columns:
-        name, number = column, 1
-        while name in names:
-            number += 1
-            name = f"{column}_{number}"
-        names.append(name)
-    return names
 
 
 def print_table(
@@ -100,18 +61,24 @@ def print_table(
 ) -> None:
     """Aligned columns; numbers to the right. ``cells`` makes what is shown of a row; it is called twice a
     row, so that of many rows only the rows themselves are held in memory."""
-    widths = [_width(_cell(column)) for column in columns]
+    widths = [display_width(_cell(column)) for column in columns]
     numeric = [bool(rows)] * len(columns)
     for row in rows:
         for number, value in enumerate(cells(row)):
-            widths[number] = max(widths[number], _width(_cell(value)))
-            numeric[number] &= isinstance(value, int | float)
-    for line in chain([columns, ["-" * width for width in widths]], map(cells, rows)):
-        padded = [
-            (" " * (width - _width(cell)) + cell) if right else (cell + " " * (width - _width(cell)))
-            for cell, width, right in zip(map(_cell, line), widths, numeric, strict=True)
-        ]
-        click.echo("  ".join(padded).rstrip())
+            widths[number] = max(widths[number], display_width(_cell(value)))
+            numeric[number] &= value is None or isinstance(value, int | float)
+    lines = chain([columns, ["-" * width for width in widths]], map(cells, rows))
+    while chunk := list(islice(lines, _LINES)):
+        click.echo("\n".join(table_line(map(_cell, line), widths, numeric) for line in chunk))
+
+
+def table_line(cells: Iterable[str], widths: Iterable[int], numeric: Iterable[bool]) -> str:
+    """Cells, each of at least so many columns on the screen, two blanks between them."""
+    padded = []
+    for cell, width, right in zip(cells, widths, numeric, strict=True):
+        blanks = " " * (width - display_width(cell))
+        padded.append(blanks + cell if right else cell + blanks)
+    return "  ".join(padded).rstrip()
 
 
 def _cell(value: Any) -> str:
@@ -143,7 +110,8 @@ def printable_lines(text: str) -> list[str]:
     return [printable(line.expandtabs(4)) for line in text.split("\n")]
 
 
-def _width(text: str) -> int:
+def display_width(text: str) -> int:
+    """How many columns ``text`` takes on a terminal."""
     if text.isascii():
         return len(text)
     return sum(

@@ -11,7 +11,9 @@ import blink_archive.simulator
 from blink_archive.archive import feed, layout
 from blink_archive.archive.catalog import Catalog
 from blink_archive.archive.filters import Filter
+from blink_archive.archive.listing import Listing
 from blink_archive.archive.queue import Outcome, QueuedClip, Saved, SavedClip, record_outcomes, waiting
+from blink_archive.archive.search import COLUMNS
 from blink_archive.archive.store import Kept, Store
 from blink_archive.model import Camera, Homescreen, MediaItem, Network
 
@@ -67,6 +69,16 @@ def make_home(*cameras: tuple[int, str], days: int | None = 60) -> Homescreen:
 def list_items(catalog: Catalog, *items: MediaItem, now: datetime = NOW) -> feed.Recorded:
     """One page of the feed."""
     return feed.record_page(catalog, items, zones={5: NEW_YORK}, now=now)
+
+
+def list_clips(catalog: Catalog, wanted: Filter, *, limit: int | None = None) -> list[tuple[Any, ...]]:
+    """The `COLUMNS` of clips as `ls` lists them."""
+    listing = Listing(catalog, wanted, limit=limit)
+    found: list[tuple[Any, ...]] = []
+    while page := listing.page(", ".join(f"v.{name}" for name in COLUMNS)):
+        found += [clip[:-1] for clip in page]
+        listing.move_on(page)
+    return found
 
 
 def queued(catalog: Catalog, *, now: datetime = NOW, archived: bool = False) -> dict[str, QueuedClip]:

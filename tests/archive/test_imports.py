@@ -21,14 +21,24 @@ from blink_archive.archive.folder import Archive
 from blink_archive.archive.imports import Report, check_links, forecast, import_files
 from blink_archive.archive.judge import Options, Result
 from blink_archive.archive.names import Pattern
-from blink_archive.archive.search import describe_clip, find_clip, list_clips
+from blink_archive.archive.search import describe_clip, find_clip
 from blink_archive.archive.sources import find_sources
 from blink_archive.archive.store import Store
 from blink_archive.archive.verify import verify
 from blink_archive.errors import Interrupted, UsageError
 from blink_archive.model import utc_text
 
-from .helpers import CLIPS, NEW_YORK, NOW, archive_files, clip_row, list_items, make_home, make_item
+from .helpers import (
+    CLIPS,
+    NEW_YORK,
+    NOW,
+    archive_files,
+    clip_row,
+    list_clips,
+    list_items,
+    make_home,
+    make_item,
+)
 from .test_container import FTYP, MDAT, box
 
 MP4 = min(CLIPS.glob("*.mp4"), key=lambda path: path.stat().st_size).read_bytes()

@@ -14,7 +14,7 @@ from blink_archive.archive.folder import Archive, create_archive
 from blink_archive.errors import UsageError
 from blink_archive.model import Description
 
-from .helpers import ACCOUNT, NOW, archive_clip, clip_row, list_items, make_item
+from .helpers import ACCOUNT, NOW, archive_clip, clip_row, list_clips, list_items, make_item
 
 FORBIDDEN = [
     "DELETE FROM clips",
@@ -186,7 +186,7 @@ def test_words_are_found_on_a_read_only_disk(locked_down: Path) -> None:
     archive.catalog_path.chmod(0o444)
     locked_down.chmod(0o555)
     reader = archive.open_catalog()
-    assert [row[0] for row in search.list_clips(reader, Filter(text="pers*"))] == ["1"]
+    assert [row[0] for row in list_clips(reader, Filter(text="pers*"))] == ["1"]
     assert search.ask(reader, "SELECT rowid FROM clips_fts WHERE clips_fts MATCH 'person'")[1] == [(1,)]
     reader.close()
 
@@ -200,18 +200,18 @@ def test_columns_are_named(reader: Catalog) -> None:
 def test_list_clips(catalog: Catalog) -> None:
     """Clips are listed oldest first; a limit takes the newest; filters apply."""
     list_items(catalog, *(make_item(n, created_at=NOW - timedelta(hours=n)) for n in (1, 2, 3)))
-    assert [row[0] for row in search.list_clips(catalog, Filter())] == ["3", "2", "1"]
-    assert [row[0] for row in search.list_clips(catalog, Filter(), limit=2)] == ["2", "1"]
-    assert search.list_clips(catalog, Filter(), limit=0) == []
+    assert [row[0] for row in list_clips(catalog, Filter())] == ["3", "2", "1"]
+    assert [row[0] for row in list_clips(catalog, Filter(), limit=2)] == ["2", "1"]
+    assert list_clips(catalog, Filter(), limit=0) == []
     early = Filter(until=NOW - timedelta(hours=2))
-    assert [row[0] for row in search.list_clips(catalog, early)] == ["3", "2"]
+    assert [row[0] for row in list_clips(catalog, early)] == ["3", "2"]
 
 
 def test_clips_of_one_second_are_listed_alike(catalog: Catalog) -> None:
     """With and without a limit, clips of one instant come in the same order."""
     list_items(catalog, *(make_item(n) for n in (3, 1, 2)))
-    every = search.list_clips(catalog, Filter())
-    assert search.list_clips(catalog, Filter(), limit=3) == every
+    every = list_clips(catalog, Filter())
+    assert list_clips(catalog, Filter(), limit=3) == every
 
 
 def test_find_clip(catalog: Catalog) -> None:

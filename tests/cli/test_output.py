@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from blink_archive.cli.output import SyncProgress, counted, print_json, print_rows, print_table
+from blink_archive.cli.formats import print_rows
+from blink_archive.cli.output import SyncProgress, counted, print_json, print_table
 
 Captured = pytest.CaptureFixture[str]
 
@@ -54,10 +55,11 @@ def test_columns_of_one_name_are_all_there(
 
 @pytest.mark.parametrize("rows", [[], [(1,)], [(1,), ("two\nlines",)]])
 def test_a_list_written_row_by_row_is_one_document(capsys: Captured, rows: list[tuple[Any, ...]]) -> None:
-    """However many rows there are, they are one JSON list, indented as any other."""
+    """However many rows there are, they are one JSON list, with a line for each."""
     print_rows(["a"], rows, form="json")
     out = capsys.readouterr().out
-    assert out == json.dumps([{"a": row[0]} for row in rows], indent=2) + "\n"
+    assert json.loads(out) == [{"a": row[0]} for row in rows]
+    assert out.count("\n") == (len(rows) + 2 if rows else 1)
 
 
 @pytest.mark.parametrize("form", ["table", "csv"])

@@ -33,7 +33,7 @@ from blink_archive.archive.folder import Archive, create_archive
 from blink_archive.archive.layout import Layout, check_relative, clip_path, local_time, zone
 from blink_archive.archive.queue import waiting
 from blink_archive.archive.rebuild import rebuild
-from blink_archive.archive.search import describe_clip, find_clip, list_clips
+from blink_archive.archive.search import describe_clip, find_clip
 from blink_archive.archive.store import Store
 from blink_archive.archive.usb import Surroundings, record_manifest
 from blink_archive.archive.verify import verify
@@ -56,7 +56,7 @@ from blink_archive.protocol import (
     system,
     values,
 )
-from tests.archive.helpers import ACCOUNT, NOW, begin
+from tests.archive.helpers import ACCOUNT, NOW, begin, list_clips
 
 LONGEST = 2.0  # seconds of the processor for one input: none is larger than 1 MB
 EXECUTIONS: Counter[str] = Counter()
