@@ -158,9 +158,9 @@ def _facts(dice: random.Random, row: dict[str, Any], known: datetime) -> dict[st
         return {"remote_deleted_at": then}
     if chance < 0.005:
         return {"excluded_at": then}
-    alike = f"{row['origin_key']}" if dice.random() > 0.0005 else "the same"
+    alike = "the same" if dice.random() < 0.001 else row["origin_key"]
     facts = {
-        "bytes": dice.randrange(200_000, 4_000_000),
+        "bytes": 777_777 if alike == "the same" else dice.randrange(200_000, 4_000_000),
         "sha256": hashlib.sha256(alike.encode()).hexdigest(),
         "duration": dice.randrange(50, 600) / 10,
         "archived_at": then,

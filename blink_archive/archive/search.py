@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import PurePath
 from typing import Any
@@ -128,16 +129,36 @@ def read_only(catalog: Catalog) -> None:
     catalog.connection.set_authorizer(_authorize)
 
 
-def ask(catalog: Catalog, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
-    """The columns and rows of one statement of a user's; `UsageError` with SQLite's words, `Interrupted`
-    after Ctrl-C."""
-    if storable(sql) != sql:
+class _Values(dict[str, str]):
+    """The values of a statement's :names, and which of them it has asked for."""
+
+    def __init__(self, values: Mapping[str, str]) -> None:
+        super().__init__(values)
+        self.unused = set(values)
+
+    def __getitem__(self, name: str) -> str:
+        self.unused.discard(name)
+        return super().__getitem__(name)
+
+    def __missing__(self, name: str) -> str:
+        raise UsageError(f"The query asks for :{name}. Give it a value: --param {name}=….")
+
+
+def ask(
+    catalog: Catalog, sql: str, values: Mapping[str, str] | None = None
+) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """The columns and rows of one statement of a user's, with ``values`` for its :names; `UsageError` with
+    SQLite's words, `Interrupted` after Ctrl-C."""
+    asked = _Values(values or {})
+    if any(storable(text) != text for text in (sql, *asked, *asked.values())):
         raise UsageError("The query is not UTF-8. Write it again in this terminal's encoding.")
     read_only(catalog)
     # While SQLite works, Python looks at no signal; but it does whenever it is called back.
     catalog.connection.set_progress_handler(lambda: 0, _STEPS_BETWEEN_SIGNALS)
     try:
-        cursor = catalog.connection.execute(sql)
+        cursor = catalog.connection.execute(sql, asked)
+        if asked.unused:
+            raise UsageError(f"The query has no :{min(asked.unused)}. Leave that --param away.")
         rows = cursor.fetchall()
     except (sqlite3.Error, sqlite3.Warning) as error:
         if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_INTERRUPT:
