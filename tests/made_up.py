@@ -8,6 +8,7 @@ import random
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -34,37 +35,36 @@ def fill(catalog: Catalog, *, clips: int, days: int = 730, runs_a_day: int = 4, 
     start = END - timedelta(days=days)
     with catalog.transaction():
         _devices(catalog)
-        catalog.db.conn.executemany(
+        catalog.connection.executemany(
             "INSERT INTO runs (id, command, started_at, ended_at, exit_code, summary) VALUES (?, ?, ?, ?, ?, ?)",
             _runs(dice, start, days * runs_a_day),
         )
-        catalog.db.conn.executemany(
+        catalog.connection.executemany(
             f"INSERT INTO readings VALUES ({', '.join('?' * 12)})", _readings(dice, start, days * runs_a_day)
         )
         rows = _clips(dice, start, days, clips)
-        first = next(rows)
-        marks = ", ".join(f":{name}" for name in first)
-        for chunk in ((first,), rows):
-            catalog.db.conn.executemany(f"INSERT INTO clips ({', '.join(first)}) VALUES ({marks})", chunk)
+        for first in islice(rows, 1):
+            sql = f"INSERT INTO clips ({', '.join(first)}) VALUES ({', '.join(f':{name}' for name in first)})"
+            catalog.connection.executemany(sql, chain([first], rows))
         _events(catalog)
 
 
 def _devices(catalog: Catalog) -> None:
     account = catalog.value("SELECT account_id FROM archive")
     for number, name, zone in NETWORKS:
-        catalog.db.execute(
+        catalog.connection.execute(
             "INSERT OR REPLACE INTO networks VALUES (?, ?, ?, ?, 1, ?, '{}')",
             (number, account, name, zone, utc_text(END)),
         )
     for number, network, family, name in CAMERAS:
-        catalog.db.execute(
+        catalog.connection.execute(
             "INSERT OR REPLACE INTO cameras VALUES (?, ?, ?, ?, 'sedona', ?, 'online', 1, 'ok', '10.73', ?, '{}')",
             (number, network, family, name, f"G8T1{number:012}", utc_text(END)),
         )
 
 
 def _runs(dice: random.Random, start: datetime, count: int) -> Iterator[tuple[Any, ...]]:
-    step = (END - start) / count
+    step = (END - start) / max(count, 1)
     for number in range(count):
         began = start + step * (number + 1)
         code = dice.choices((0, 3, 5), (95, 3, 2))[0]
@@ -76,7 +76,7 @@ def _runs(dice: random.Random, start: datetime, count: int) -> Iterator[tuple[An
 
 
 def _readings(dice: random.Random, start: datetime, count: int) -> Iterator[tuple[Any, ...]]:
-    step = (END - start) / count
+    step = (END - start) / max(count, 1)
     for number in range(count):
         at = utc_text(start + step * (number + 1))
         for module, _, _ in NETWORKS:
@@ -93,7 +93,7 @@ def _readings(dice: random.Random, start: datetime, count: int) -> Iterator[tupl
 def _clips(dice: random.Random, start: datetime, days: int, count: int) -> Iterator[dict[str, Any]]:
     zones = {number: ZoneInfo(zone) for number, _, zone in NETWORKS}
     names = {number: name for number, name, _ in NETWORKS}
-    step = timedelta(days=days) / count
+    step = timedelta(days=days) / max(count, 1)
     for number in range(count):
         camera, network, family, name = dice.choice(CAMERAS)
         created = start + step * number + step * dice.random()
@@ -190,7 +190,7 @@ def _events(catalog: Catalog) -> None:
         ("delete_confirmed", "delete_confirmed_at"),
         ("starred", "starred_at"),
     ):
-        catalog.db.execute(
+        catalog.connection.execute(
             "INSERT INTO events (at, kind, clip_id, run_id, detail) "
             f"SELECT {column}, ?, id, archived_run, json_object('path', path, 'bytes', bytes, 'sha256', sha256) "
             f"FROM clips WHERE {column} IS NOT NULL",

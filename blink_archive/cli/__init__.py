@@ -48,6 +48,7 @@ _COMMANDS = {
     "show": ("browse", "Show all that is known of a clip."),
     "simulator": ("demo", "Run a Blink cloud on this machine, to try clients on."),
     "star": ("decisions", "Star clips, so that they are kept here."),
+    "stats": ("stats", "Draw the archive: clips a day, by hour and by camera; batteries."),
     "status": ("browse", "What is archived, waiting and lost; the last run; disk space."),
     "sync": ("sync", "Take everything new from Blink into the archive."),
     "unlabel": ("decisions", "Take labels of your own away from a clip."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import select
 import subprocess
@@ -46,6 +47,7 @@ class Terminal:
             env=environment, stdin=other, stdout=other, stderr=other, start_new_session=True,
         )  # fmt: skip
         os.close(other)
+        self._letters = codecs.getincrementaldecoder("utf-8")()  # a read may end within one
         self.seen = ""
         self._expected = 0  # so much of it
 
@@ -78,7 +80,7 @@ class Terminal:
     def _read(self) -> str:
         with suppress(OSError):  # the other side is closed
             if select.select([self._fd], [], [], 15)[0]:
-                return os.read(self._fd, 4096).decode()
+                return self._letters.decode(os.read(self._fd, 4096))
         return ""
 
 

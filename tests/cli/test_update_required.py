@@ -15,8 +15,9 @@ from ..world import PASSWORD
 SCHEDULE = 'name = "Nights"\n[[line]]\ndays = ["mon"]\ntime = "07:30"\naction = "arm"\n'
 
 SILENT = {
-    "accounts", "catalog", "demo", "exclude", "import", "include", "init", "label", "logout", "ls", "note", "open",
-    "prune-local", "query", "show", "simulator", "star", "status", "unlabel", "unstar", "verify",
+    "accounts", "archive", "catalog", "config", "datasette-metadata", "demo", "exclude", "export", "import", "include",
+    "init", "label", "logout", "ls", "note", "open", "prune-local", "query", "runs", "show", "simulator", "star",
+    "stats", "status", "timer", "unlabel", "unstar", "verify",
 }  # fmt: skip
 
 # a command, and each of the calls that it makes
