@@ -25,6 +25,7 @@ _COMMANDS = {
     "camera": ("camera", "Tell cameras what to do, and see their settings."),
     "catalog": ("catalog", "Back the catalog up, check it, make it anew from the folder."),
     "config": ("config", "The configuration: defaults for the options, in a file."),
+    "datasette-metadata": ("datasette", "Print the metadata with which Datasette shows the catalog."),
     "demo": ("demo", "Show all of it without a Blink account."),
     "devices": ("devices", "Networks, sync modules and cameras as they are now."),
     "disarm": ("arm", "Disarm networks: their cameras record nothing by themselves."),
