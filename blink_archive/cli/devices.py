@@ -12,8 +12,9 @@ import click
 
 from ..errors import UsageError
 from .actions import typed
+from .degrees import is_fahrenheit
 from .devices_table import show
-from .inventory import Facts, facts, is_fahrenheit
+from .inventory import Facts, facts
 from .options import Globals, command
 from .output import now, print_json
 

@@ -7,7 +7,7 @@ import io
 import json
 import re
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, islice
 from typing import Any, Literal, TypeVar
 
@@ -18,6 +18,7 @@ from .options import Globals
 from .output import plain, print_table
 
 F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
 Form = Literal["table", "json", "jsonl", "csv"]
 
 _CHUNK = 500  # rows that are written at once
@@ -53,15 +54,15 @@ def print_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, form: F
             write_csv(chain([columns], rows))
         case "json" | "jsonl":
             names = _distinct(columns)
-            write_json((_object(dict(zip(names, row, strict=True))) for row in rows), form=form)
+            objects = (_object(dict(zip(names, row, strict=True))) for row in rows)
+            write_json(_chunks(objects), form=form)
 
 
-def write_json(objects: Iterable[str], *, form: Form) -> None:
+def write_json(chunks: Iterable[Sequence[str]], *, form: Form) -> None:
     """Objects, each a text of JSON, a line for each: as one list, or for ``jsonl`` the lines alone."""
-    lines = iter(objects)
     before, between, after = ("", "\n", "\n") if form == "jsonl" else ("[\n", ",\n", "\n]\n")
     some = False
-    while chunk := list(islice(lines, _CHUNK)):
+    for chunk in chunks:
         write(_in_narrow((between if some else before) + between.join(chunk)))
         some = True
     if some or form == "json":
@@ -70,8 +71,7 @@ def write_json(objects: Iterable[str], *, form: Form) -> None:
 
 def write_csv(rows: Iterable[Sequence[Any]]) -> None:
     """Rows, the header among them, as RFC 4180 has it: lines end in CR LF, on every system."""
-    lines = iter(rows)
-    while chunk := list(islice(lines, _CHUNK)):
+    for chunk in _chunks(rows):
         text = io.StringIO(newline="")
         csv.writer(text).writerows(map(plain, chunk))
         write_lines(text.getvalue())
@@ -86,6 +86,12 @@ def write(text: str) -> None:
 def write_lines(text: str) -> None:
     """The same, of a text whose ends of lines Windows must not change."""
     click.echo(text.encode(sys.stdout.encoding, sys.stdout.errors or "strict"), nl=False)
+
+
+def _chunks(rows: Iterable[T]) -> Iterator[list[T]]:
+    left = iter(rows)
+    while chunk := list(islice(left, _CHUNK)):
+        yield chunk
 
 
 def _object(value: dict[str, Any]) -> str:

@@ -11,8 +11,6 @@ from ..protocol.values import Unreadable, flag, integer, moment
 
 Facts = dict[str, Any]
 
-# Countries whose weather is told in Fahrenheit: unitPreferences of Unicode's CLDR.
-_FAHRENHEIT = frozenset({"BS", "BZ", "KY", "PR", "PW", "US"})
 _SILENT = frozenset({"seen_at", "snooze_minutes", "temperature_c"})
 """What changes all the time, or with another fact."""
 
@@ -80,14 +78,6 @@ def _time(raw: Json, name: str) -> str | None:
         return utc_text(moment(raw.get(name)))
     except Unreadable:
         return None
-
-
-def is_fahrenheit(environment: Mapping[str, str]) -> bool:
-    """Whether the locale of the environment (LC_ALL, else LC_MEASUREMENT, else LANG) has degrees of
-    Fahrenheit, as that of the United States and a few others."""
-    names = (environment.get(name) for name in ("LC_ALL", "LC_MEASUREMENT", "LANG"))
-    locale = next(filter(None, names), "").split(".")[0].split("@")[0]
-    return locale.replace("-", "_").rpartition("_")[2].upper() in _FAHRENHEIT
 
 
 def in_words(name: str, value: Any, *, fahrenheit: bool) -> str:

@@ -65,7 +65,7 @@ def print_clips(listing: Listing, *, form: Form) -> None:
             for lines in _pages(listing, CSV):
                 write_lines("\r\n".join(lines) + "\r\n")
         case "json" | "jsonl":
-            write_json((line for lines in _pages(listing, JSON) for line in lines), form=form)
+            write_json(_pages(listing, JSON), form=form)
 
 
 def _pages(listing: Listing, line: str) -> Iterator[list[str]]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from . import draw
-from .inventory import is_fahrenheit
+from .degrees import is_fahrenheit
 from .options import Globals, command, filter_options, make_filter
 from .output import counted, display_width, now, print_json, printable, size
 

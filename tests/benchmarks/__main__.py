@@ -14,12 +14,14 @@ from statistics import median
 from typing import Any
 
 from .measure import ARCHIVER, Measured, environment, machine, measure, simulator
+from .questions import ask_questions
 
 HERE = Path(__file__).parent
 WORKERS = 6
 CLIPS = 500
 CLIP_BYTES = 1_500_000
 MANY = 100_000
+PARTS = ("sync", "large", "questions", "help")
 # ratio of clips a second: (beside what, at which latency in ms) -> at least
 TARGETS = {("floor", 0): 0.7, ("floor", 60): 0.9, ("blinkpy", 60): 2.5}
 # As if every clip had been fetched: a hash that is none, and no thumbnail to be had.
@@ -175,18 +177,20 @@ def help_text(place: Place) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument("--rounds", type=int, default=3, help="how often each is run (default 3)")
-    parser.add_argument("--only", default="sync,large,help", help="parts to run: sync,large,help")
+    parser.add_argument("--only", default=",".join(PARTS), help=f"parts to run: {','.join(PARTS)}")
     parser.add_argument("--latency", default="0,60", help="milliseconds added to each answer (default 0,60)")
     parser.add_argument("--dir", type=Path, help="a folder on the disk to measure (default: temporary)")
     given = parser.parse_args()
     parts = given.only.split(",")
-    if unknown := set(parts) - {"sync", "large", "help"}:
+    if unknown := set(parts) - set(PARTS):
         parser.error(f"no such part: {', '.join(sorted(unknown))}")
     print(machine())
     with tempfile.TemporaryDirectory(prefix="blink-archive-bench-", dir=given.dir) as base:
         place = Place(Path(base))
         if "help" in parts:
             help_text(place)
+        if "questions" in parts:
+            ask_questions(place.base, clips=MANY, rounds=max(given.rounds, 3), env=place.env)
         if "sync" in parts:
             compare_sync(place, rounds=given.rounds, latencies=map(int, given.latency.split(",")))
         if "large" in parts:

@@ -14,10 +14,11 @@ import click
 import pytest
 
 from blink_archive import errors
+from blink_archive.cli.degrees import is_fahrenheit
 from blink_archive.cli.devices import _Span
 from blink_archive.cli.devices_table import show
 from blink_archive.cli.devices_watch import Watch
-from blink_archive.cli.inventory import changes, facts, in_words, is_fahrenheit
+from blink_archive.cli.inventory import changes, facts, in_words
 from blink_archive.protocol.system import parse_homescreen
 from blink_archive.simulator import Fault
 from blink_archive.sync.ports import Time
