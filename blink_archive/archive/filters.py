@@ -126,8 +126,10 @@ def where(catalog: Catalog, wanted: Filter) -> tuple[str, dict[str, Any]]:
             conditions.append(f"clips.created_at {sign} :{name}")
             parameters[name] = utc_text(moment)
         elif moment is not None:
-            conditions.append(f"clips.local_day {sign} :{name}")
+            # No place is a day and a half from UTC: that much is known of created_at, which has an index.
+            conditions.append(f"clips.local_day {sign} :{name} AND clips.created_at {sign} :{name}_utc")
             parameters[name] = moment.isoformat()
+            parameters[f"{name}_utc"] = _beyond(moment, before=sign == ">=")
     for kind, asked in (("camera", wanted.cameras), ("network", wanted.networks)):
         if asked:
             ids, names = _match(catalog, kind, asked)
@@ -148,6 +150,15 @@ def where(catalog: Catalog, wanted: Filter) -> tuple[str, dict[str, Any]]:
         conditions.append(f"(clips.own_labels IN {texts} OR clips.labels IN {texts})")
         parameters["labelled"] = json.dumps(_labelled(catalog, wanted.labels))
     return " AND ".join(conditions) or "1", parameters
+
+
+def _beyond(day: date, *, before: bool) -> str:
+    """An instant before each that is of that day somewhere, or after each."""
+    try:
+        moment = datetime.combine(day, time.min, UTC) + timedelta(days=-2 if before else 3)
+    except OverflowError:  # the calendar of Python ends with the years 1 and 9999
+        return "" if before else "9999-12-31T23:59:59.999999Z"
+    return utc_text(moment)
 
 
 def _marks(name: str, values: Iterable[Any], parameters: dict[str, Any]) -> str:

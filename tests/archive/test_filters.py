@@ -157,6 +157,28 @@ def test_days_are_the_clips_own(catalog: Catalog) -> None:
     assert matching(catalog, Filter(since=date(2026, 11, 22), until=date(2026, 11, 22))) == ["1"]
 
 
+def test_days_are_the_clips_own_at_the_ends_of_the_world(catalog: Catalog) -> None:
+    """Where days begin first and last, too: what is known of instants leaves out no clip of a day."""
+    zones = ("Pacific/Kiritimati", "Etc/GMT+12", "UTC")  # +14:00, -12:00
+    moments = [datetime(2026, 6, 15, tzinfo=UTC) + timedelta(hours=6 * n) for n in range(-12, 13)]
+    list_items(
+        catalog,
+        *(make_item(n, created_at=at, time_zone=zones[n % 3]) for n, at in enumerate(sorted(moments * 3), 1)),
+    )
+    days = {row["origin_key"]: row["local_day"] for row in catalog.rows("SELECT * FROM clips")}
+    for day in (date(2026, 6, n) for n in range(11, 20)):
+        for wanted, fits in (
+            (Filter(since=day), lambda own, day=day: own >= str(day)),
+            (Filter(until=day), lambda own, day=day: own <= str(day)),
+            (Filter(before=day), lambda own, day=day: own < str(day)),
+        ):
+            assert matching(catalog, wanted) == [key for key, own in days.items() if fits(own)]
+    for wanted in (Filter(since=date(1, 1, 1)), Filter(until=date(9999, 12, 31))):
+        assert len(matching(catalog, wanted)) == len(days) == 75
+    for wanted in (Filter(until=date(1, 1, 1)), Filter(since=date(9999, 12, 31))):
+        assert matching(catalog, wanted) == []
+
+
 def test_instants_include_themselves(catalog: Catalog) -> None:
     """--since and --until include the clip of that very microsecond, whatever its zone."""
     list_items(catalog, make_item(1, created_at=NOW), make_item(2, created_at=NOW, time_zone="UTC"))
