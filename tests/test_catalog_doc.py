@@ -196,7 +196,7 @@ def test_there_are_questions() -> None:
 
 def test_it_opens_elsewhere(filled: World) -> None:
     """The Python of the document, and SQLite's own shell, where there is one."""
-    (python,) = re.findall(r"^```python\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
+    python = re.findall(r"^```python\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)[0]
     done = run_in(filled.root, sys.executable, "-c", python)
     days = filled.rows("SELECT day, sum(clips) AS clips FROM daily GROUP BY day ORDER BY day")
     assert done.stdout.splitlines() == [f"{row['day']} {row['clips']}" for row in days]

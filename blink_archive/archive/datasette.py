@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from typing import Any
 
-from .catalog import schema
+from .dictionary import tables
 from .queries import NamedQuery
 
 _TABLES: dict[str, dict[str, Any]] = {
@@ -65,19 +64,15 @@ _TABLES: dict[str, dict[str, Any]] = {
     "sync_modules": {"description": "Sync modules.", "label_column": "name"},
     "watermarks": {"hidden": True},
 }
-_AS_IN_CLIPS = ("source", "labels", "description", "duration", "note", "own_labels")
-_CREATE = re.compile(r"CREATE TABLE (\w+) \(.*?\n(.*?)\n\) STRICT", re.DOTALL)
-_COLUMN = re.compile(r"  (\w+) +(?:TEXT|INTEGER|REAL)\b[^-]*?(?:-- (.*))?")
-_MORE = re.compile(r" {10,}-- (.*)")
 
 
 def metadata(name: str, queries: Iterable[NamedQuery]) -> dict[str, Any]:
     """The metadata of a catalog whose file is called ``name`` without its ending, with ``queries`` as canned
     queries. What columns mean is what schema.sql says of them."""
-    columns = _columns()
-    columns["clips_view"] = {column: columns["clips"][column] for column in _AS_IN_CLIPS}
-    tables = {
-        table: facts | ({"columns": columns[table]} if columns.get(table) else {})
+    described = tables()
+    shown = {
+        table: facts
+        | {"columns": {column.name: column.about for column in described[table].columns if column.about}}
         for table, facts in _TABLES.items()
     }
     return {
@@ -85,7 +80,7 @@ def metadata(name: str, queries: Iterable[NamedQuery]) -> dict[str, Any]:
         "description": "The catalog of an archive that blink-archive keeps.",
         "databases": {
             name: {
-                "tables": tables,
+                "tables": shown,
                 "queries": {
                     query.name: {
                         "title": query.title,
@@ -98,22 +93,3 @@ def metadata(name: str, queries: Iterable[NamedQuery]) -> dict[str, Any]:
             }
         },
     }
-
-
-def _columns() -> dict[str, dict[str, str]]:
-    """By table and column, the comments of schema.sql."""
-    found: dict[str, dict[str, str]] = {}
-    for table, body in _CREATE.findall(schema()):
-        told: dict[str, str] = {}
-        last = None
-        for line in body.splitlines():
-            if column := _COLUMN.fullmatch(line):
-                last = column[1] if column[2] else None
-                if column[2]:
-                    told[column[1]] = column[2]
-            elif (more := _MORE.fullmatch(line)) and last:
-                told[last] += f" {more[1]}"
-            else:
-                last = None
-        found[table] = told
-    return found

@@ -402,5 +402,5 @@ def test_only_what_confirms_creates_or_destroys_has_no_variable() -> None:
                 without.add(option.opts[0])
     assert without == {
         "--init", "--code", "--resend", "--all", "--set", "--yes", "--force", "--obsolete", "--delete-remote",
-        "--auto-delete-days", "--after-sync",
+        "--auto-delete-days", "--after-sync", "--report",
     }  # fmt: skip

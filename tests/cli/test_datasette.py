@@ -140,7 +140,7 @@ def test_metadata_names_what_there_is(archive: Archive) -> None:
     told = found["tables"]["clips"]["columns"]
     assert told["duration"] == "seconds, as the file itself tells"
     assert told["half_sha256"].endswith("is to be replaced, now that Blink has it whole")
-    assert "bytes" not in told
+    assert found["tables"]["clips_view"]["columns"]["status"]
     assert set(found["queries"]) == {*built_in(), *OWN}
 
 

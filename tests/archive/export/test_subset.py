@@ -13,11 +13,10 @@ from blink_archive.archive import feed
 from blink_archive.archive.catalog import Catalog, schema
 from blink_archive.archive.filters import Filter
 from blink_archive.archive.folder import Archive
-from blink_archive.archive.search import list_clips
 from blink_archive.errors import ArchiveError
 
 from ...world import is_sound
-from ..helpers import NOW, archive_clip, begin, clip_row, list_items, make_item
+from ..helpers import NOW, archive_clip, begin, clip_row, list_clips, list_items, make_item
 from .helpers import FACTS, choose, papers
 
 FRONT = "7000001"
