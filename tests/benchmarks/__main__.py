@@ -14,6 +14,7 @@ from statistics import median
 from typing import Any
 
 from .measure import ARCHIVER, Measured, environment, machine, measure, simulator
+from .copies import compare_copies
 from .questions import ask_questions
 
 HERE = Path(__file__).parent
@@ -21,7 +22,7 @@ WORKERS = 6
 CLIPS = 500
 CLIP_BYTES = 1_500_000
 MANY = 100_000
-PARTS = ("sync", "large", "questions", "help")
+PARTS = ("sync", "large", "copies", "questions", "help")
 # ratio of clips a second: (beside what, at which latency in ms) -> at least
 TARGETS = {("floor", 0): 0.7, ("floor", 60): 0.9, ("blinkpy", 60): 2.5}
 # As if every clip had been fetched: a hash that is none, and no thumbnail to be had.
@@ -195,6 +196,8 @@ def main() -> None:
             compare_sync(place, rounds=given.rounds, latencies=map(int, given.latency.split(",")))
         if "large" in parts:
             large_archive(place)
+        if "copies" in parts:
+            compare_copies(place, simulator, rounds=given.rounds)
 
 
 if __name__ == "__main__":
