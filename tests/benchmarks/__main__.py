@@ -13,8 +13,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from .measure import ARCHIVER, Measured, environment, machine, measure, simulator
 from .copies import compare_copies
+from .measure import ARCHIVER, Measured, environment, machine, measure, simulator
 from .questions import ask_questions
 
 HERE = Path(__file__).parent
