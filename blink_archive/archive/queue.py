@@ -16,6 +16,7 @@ from .store import Kept
 _PAGE = 500  # rows of the queue held in memory at a time
 _FIRST_WAIT = timedelta(minutes=10)
 _LONGEST_WAIT = timedelta(hours=6)
+_THUMBNAIL_WAIT = timedelta(hours=1)
 
 _THUMBNAIL_WAITS = (
     "sha256 IS NOT NULL AND thumbnail IS NOT NULL AND thumbnail_sha256 IS NULL "
@@ -23,6 +24,7 @@ _THUMBNAIL_WAITS = (
     "AND archived_at < :now"  # those of this run have just been tried
 )
 _READY = f"{IN_QUEUE} AND (partial = 0 OR attempts > 0 OR next_try_at <= :now)"
+_DUE = "(next_try_at IS NULL OR next_try_at <= :now)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,17 +85,23 @@ class Outcome:
 
 
 def waiting(
-    catalog: Catalog, wanted: Filter, *, now: datetime, archived: bool = False, module: int | None = None
+    catalog: Catalog,
+    wanted: Filter,
+    *,
+    now: datetime,
+    archived: bool = False,
+    module: int | None = None,
+    patient: bool = False,
 ) -> Iterator[QueuedClip]:
     """The queue, oldest first, since those expire first; young partial clips are left out. What an
     earlier run failed to fetch comes last, so that it never keeps the others waiting.
 
     It is that of the cloud or, with ``module``, of what this run's manifest of that sync module's stick
     lists, since the places of clips hold for one manifest only (protocol.md 7). ``archived``: instead the
-    clips archived before ``now`` that wait for their thumbnails. Reads a page at a time: between pages the
-    catalog may be written to.
+    clips archived before ``now`` that wait for their thumbnails. ``patient``: without those whose next try
+    is not due yet. Reads a page at a time: between pages the catalog may be written to.
     """
-    condition, parameters = _from(catalog, wanted, module=module)
+    condition, parameters = _from(catalog, wanted, module=module, patient=patient)
     parameters |= {"now": utc_text(now)}
     if archived:
         yield from queued(catalog, f"{_THUMBNAIL_WAITS} AND {condition}", parameters)
@@ -136,9 +144,14 @@ def queued(catalog: Catalog, condition: str, parameters: dict[str, Any]) -> Iter
         parameters |= {"at": rows[-1]["created_at"], "id": rows[-1]["id"]}
 
 
-def _from(catalog: Catalog, wanted: Filter, *, module: int | None) -> tuple[str, dict[str, Any]]:
-    """``wanted`` of the cloud, or of what this run listed on the stick of ``module``, as `where` gives it."""
+def _from(
+    catalog: Catalog, wanted: Filter, *, module: int | None, patient: bool
+) -> tuple[str, dict[str, Any]]:
+    """``wanted`` of the cloud, or of what this run listed on the stick of ``module``, as `where` gives it;
+    ``patient``: of that, what is due."""
     condition, parameters = where(catalog, wanted)
+    if patient:
+        condition += f" AND {_DUE}"
     # The plus keeps SQLite to the index of the queue: by origin it would read, and sort, all clips a page.
     if module is None:
         return f"{condition} AND +origin = 'cloud'", parameters
@@ -149,10 +162,16 @@ def _from(catalog: Catalog, wanted: Filter, *, module: int | None) -> tuple[str,
 
 
 def waiting_count(
-    catalog: Catalog, wanted: Filter, *, now: datetime, archived: bool = False, module: int | None = None
+    catalog: Catalog,
+    wanted: Filter,
+    *,
+    now: datetime,
+    archived: bool = False,
+    module: int | None = None,
+    patient: bool = False,
 ) -> int:
     """How many `waiting` will yield."""
-    condition, parameters = _from(catalog, wanted, module=module)
+    condition, parameters = _from(catalog, wanted, module=module, patient=patient)
     queue = _THUMBNAIL_WAITS if archived else _READY
     return int(
         catalog.value(
@@ -233,10 +252,13 @@ def _thumbnail(catalog: Catalog, outcome: Outcome, *, run: int | None, now: date
             "thumbnail_sha256": outcome.thumbnail.sha256,
             "thumbnail_archived_at": at,
             "thumbnail_error": None,
+            "next_try_at": None,
         }
     if outcome.thumbnail_missing:
-        return {"thumbnail_missing_at": at, "thumbnail_error": None}
-    return {"thumbnail_error": outcome.thumbnail_failure}
+        return {"thumbnail_missing_at": at, "thumbnail_error": None, "next_try_at": None}
+    if outcome.thumbnail_failure is not None:
+        return {"thumbnail_error": outcome.thumbnail_failure, "next_try_at": utc_text(now + _THUMBNAIL_WAIT)}
+    return {"thumbnail_error": None}
 
 
 def _clash(catalog: Catalog, kept: Kept, clip: QueuedClip, *, run: int | None, now: datetime) -> None:

@@ -20,7 +20,9 @@ from .sync_options import Asked, sync_options
 if TYPE_CHECKING:
     from ..archive.folder import Archive
     from ..sync.forecast import Forecast
-    from ..sync.run import Options, Summary
+    from ..sync.ports import Time
+    from ..sync.run import Options
+    from ..sync.summary import Summary
 
 _SHOWN = 10  # failures told one by one; all are in --json and in `query`
 
@@ -105,8 +107,10 @@ def _conclude(given: Globals, archive: Archive, summary: Summary, asked: Asked) 
     return code
 
 
-async def sync_once(given: Globals, archive: Archive, options: Options) -> Summary:
-    """One sync, with a progress bar where one is wanted."""
+async def sync_once(
+    given: Globals, archive: Archive, options: Options, *, time: Time | None = None, command: str = "sync"
+) -> Summary:
+    """One sync, with a progress bar where one is wanted; ``time`` is the machine's unless it is given."""
     from ..sync.ports import Time
     from ..sync.run import sync
 
@@ -114,7 +118,9 @@ async def sync_once(given: Globals, archive: Archive, options: Options) -> Summa
         archive.check_account(blink.account_id)
         shown = bars_wanted(no_progress=given.no_progress, quiet=given.quiet)
         with SyncProgress(shown=shown) as progress:
-            return await sync(archive, blink, options, time=Time(), progress=progress)
+            return await sync(
+                archive, blink, options, time=time or Time(), progress=progress, command=command
+            )
 
 
 def _archive(given: Globals, *, create: bool) -> Archive:

@@ -28,7 +28,7 @@ async def describe(catalog: Catalog, blink: Blink, *, aside: Aside, time: Time) 
 
     Returns what a person should know, None for nothing: an account that has no descriptions is asked again
     after a day, and one that is refused them for now with the next sync, both in silence. Raises
-    UpdateRequired, and what concerns the catalog.
+    Throttled where Blink named a time to come back at, UpdateRequired, and what concerns the catalog.
     """
     began = time.now()
     span = await aside(partial(descriptions.undescribed_span, catalog, now=began))
@@ -43,6 +43,8 @@ async def describe(catalog: Catalog, blink: Blink, *, aside: Aside, time: Time) 
         await aside(partial(descriptions.record_absence, catalog, now=began))
     except Throttled as error:
         _LOG.info("no descriptions this time: %s", error)
+        if error.until is not None:
+            raise
     except UpdateRequired:
         raise
     except (BlinkError, SignInError) as error:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import chain, islice
-from typing import Any
 
 from ..archive import feed, homescreen, queue
 from ..archive.catalog import Catalog
@@ -18,6 +17,7 @@ from ..archive.filters import Filter, where
 from ..archive.folder import Archive, on_network_file_system
 from ..archive.layout import DEFAULT, Layout
 from ..archive.orphans import adopt_orphans
+from ..archive.passes import begin, last_event
 from ..archive.recordings import finish_recordings
 from ..errors import (
     BlinkArchiveError,
@@ -38,6 +38,7 @@ from .fetch import Fetch, Fetched
 from .ports import Aside, Blink, Media, Progress, Time
 from .receive import Receiver
 from .sticks import list_sticks
+from .summary import Summary
 
 # Where several exit codes apply, the first of these counts (design.md).
 PRECEDENCE = (130, 8, 7, 4, 5, 3, 1)
@@ -48,7 +49,8 @@ class Options:
     """What a sync was asked for. ``origins``: from where it fetches. ``limit`` is in clips, ``max_rate`` in
     bytes a second. ``describe``: whether it asks for the cloud's descriptions, too. ``layout``: how clips are
     filed that are listed for the first time. ``reserve``: bytes of the disk that stay free. ``quiet``: for
-    how long an armed camera may record nothing; None: for ever."""
+    how long an armed camera may record nothing; None: for ever. ``patient``: what an earlier run failed to
+    fetch waits until its next try is due, which who types `sync` does not."""
 
     origins: frozenset[str] = frozenset({"cloud", "usb"})
     full: bool = False
@@ -60,46 +62,20 @@ class Options:
     reserve: int = 10**9
     quiet: timedelta | None = timedelta(days=7)
     layout: Layout = DEFAULT
-
-
-@dataclass(slots=True)
-class Summary:
-    """How a sync ended: the account (its parts add up to ``counted``), and what a person should know.
-
-    ``failures`` and ``problems`` are (clip, why). ``stopped`` is why the run ended early.
-    """
-
-    run: int
-    archive: str
-    started_at: str
-    seconds: float = 0.0
-    full_walk: bool = False
-    walk_finished: bool = False
-    pages: int = 0
-    new: int = 0
-    account: dict[str, int] = field(default_factory=dict)
-    fetched: int = 0
-    thumbnails: int = 0
-    bytes: int = 0
-    failures: list[tuple[str, str]] = field(default_factory=list)
-    unproven: list[tuple[str, str]] = field(default_factory=list)
-    problems: list[tuple[str, str]] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-    stopped: str | None = None
-    exit_code: int = 0
-
-    def as_json(self) -> dict[str, Any]:
-        """The same, as plain JSON values."""
-        fields = asdict(self)
-        for name in ("failures", "unproven", "problems"):
-            fields[name] = [{"clip": clip, "reason": reason} for clip, reason in fields[name]]
-        return fields
+    patient: bool = False
 
 
 async def sync(
-    archive: Archive, blink: Blink, options: Options, *, time: Time, progress: Progress
+    archive: Archive,
+    blink: Blink,
+    options: Options,
+    *,
+    time: Time,
+    progress: Progress,
+    command: str = "sync",
 ) -> Summary:
-    """Run both passes under the archive's lock, and write the days anew.
+    """Run both passes under the archive's lock, and write the days anew; ``command`` is who does so, for
+    the row in ``runs``.
 
     Raises only what keeps a run from starting (`ArchiveBusy`, `ArchiveError`, `StorageError`); all
     that happens later is in the summary, with its exit code. A cancellation commits what is complete.
@@ -110,7 +86,8 @@ async def sync(
         try:
             archive.store.empty_incoming()
             feed.start_account(catalog)
-            work = _Run(archive, catalog, blink, options, aside=aside, time=time, progress=progress)
+            run = begin(catalog, command, now=time.now())
+            work = _Run(archive, catalog, blink, options, run=run, aside=aside, time=time, progress=progress)
             return await work.go()
         finally:
             aside.close()
@@ -133,6 +110,7 @@ class _Run:
         blink: Blink,
         options: Options,
         *,
+        run: int,
         aside: Aside,
         time: Time,
         progress: Progress,
@@ -147,9 +125,9 @@ class _Run:
         self.progress = progress
         self.began = time.now()
         self.left = options.limit
+        self.last_event = last_event(catalog)
         self.walk = Walk(full=is_full_walk(catalog, options, now=self.began))
         self.exit_codes: set[int] = set()
-        run = catalog.begin_run("sync", now=self.began)
         self.summary = Summary(run=run, archive=str(archive.root), started_at=utc_text(self.began))
 
     async def go(self) -> Summary:
@@ -252,6 +230,8 @@ class _Run:
         try:
             if warning := await describe(self.catalog, self.blink, aside=self.aside, time=self.time):
                 self.summary.warnings.append(warning)
+        except Throttled as error:
+            self.summary.heed(error)
         finally:
             await self._write_days()
 
@@ -290,8 +270,12 @@ class _Run:
         """Work through the queue of the cloud or, with ``module``, of its stick: a module serves one clip
         at a time."""
         options, now = self.options, self.time.now()
-        waiting = partial(queue.waiting, self.catalog, options.wanted, now=now, module=module)
-        count = partial(queue.waiting_count, self.catalog, options.wanted, now=now, module=module)
+        waiting = partial(
+            queue.waiting, self.catalog, options.wanted, now=now, module=module, patient=options.patient
+        )
+        count = partial(
+            queue.waiting_count, self.catalog, options.wanted, now=now, module=module, patient=options.patient
+        )
         total = await self.aside(lambda: count() + count(archived=True))
         self.progress.start(total if self.left is None else min(total, self.left))
         receiver = Receiver(
@@ -338,12 +322,14 @@ class _Run:
 
     def _warn(self, sentence: str, error: BlinkArchiveError) -> None:
         self.summary.warnings.append(sentence)
+        self.summary.heed(error)
         self.exit_codes.add(error.exit_code)
 
     def _stop(self, error: BlinkArchiveError) -> None:
         """Give the reason why the run ends; a later one, which may only follow from it, replaces it where its
         exit code counts more."""
         before = exit_code(self.exit_codes)
+        self.summary.heed(error)
         self.exit_codes.add(error.exit_code)
         if self.summary.stopped is None or exit_code(self.exit_codes) != before:
             self.summary.stopped = str(error)
@@ -361,6 +347,8 @@ class _Run:
             if summary.failures or summary.problems or summary.account["newly_gone"]:
                 self.exit_codes.add(3)
             summary.exit_code = exit_code(self.exit_codes)
+            did = summary.exit_code or summary.new or summary.thumbnails
+            summary.idle = not did and last_event(self.catalog) == self.last_event
             summary.seconds = round((self.time.now() - self.began).total_seconds(), 3)
             self.catalog.end_run(
                 summary.run, exit_code=summary.exit_code, summary=summary.as_json(), now=self.time.now()

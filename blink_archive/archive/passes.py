@@ -1,0 +1,48 @@
+"""The passes of a watch in ``runs``: hundreds a day, of which those that did nothing share a row an hour."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from ..model import utc_text
+from .catalog import Catalog
+
+WATCH = "watch"
+"""The command of a pass, in ``runs``."""
+
+_HOUR = len("2026-11-23T19")
+
+
+def begin(catalog: Catalog, command: str, *, now: datetime) -> int:
+    """The row in ``runs`` of a run that begins: a new one or, for a pass of a watch, that of the pass before
+    it, where that one was idle and began in the same hour.
+
+    Nothing refers to such a row but what its pass read of the devices, which goes. So a year of passes makes
+    less than nine thousand rows, and one more for each that did something.
+    """
+    if command == WATCH and (run := _idle_before(catalog, now)) is not None:
+        with catalog.transaction():
+            catalog.db.execute("DELETE FROM readings WHERE run_id = ?", (run,))
+            catalog.db.execute(
+                "UPDATE runs SET started_at = ?, ended_at = NULL, exit_code = NULL, summary = NULL "
+                "WHERE id = ?",
+                (utc_text(now), run),
+            )
+        return run
+    return catalog.begin_run(command, now=now)
+
+
+def _idle_before(catalog: Catalog, now: datetime) -> int | None:
+    """The last run of all, where a pass that begins now may take its row over."""
+    return catalog.value(  # type: ignore[no-any-return]
+        """
+        SELECT id FROM (SELECT * FROM runs ORDER BY id DESC LIMIT 1)
+        WHERE command = ? AND json_extract(summary, '$.idle') AND substr(started_at, 1, ?) = ?
+        """,
+        (WATCH, _HOUR, utc_text(now)[:_HOUR]),
+    )
+
+
+def last_event(catalog: Catalog) -> int:
+    """The number of the newest row in ``events``; 0 where there is none."""
+    return int(catalog.value("SELECT coalesce(max(id), 0) FROM events"))
