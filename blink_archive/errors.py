@@ -202,6 +202,15 @@ class StorageError(BlinkArchiveError):
 
     exit_code = 8
 
+    @classmethod
+    def of(cls, error: OSError) -> StorageError:
+        """What ``error`` means where nothing closer is known of it."""
+        what = f"{error.filename}: " if error.filename else ""
+        return cls(
+            f"The disk or the system refused something: {what}{error.strerror or error}. "
+            "Check it, and run the command again."
+        )
+
 
 class LowSpace(StorageError):
     """Less space is free than the user wants to be left: stopped before the disk is full."""

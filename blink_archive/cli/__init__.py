@@ -57,6 +57,7 @@ _COMMANDS = {
     "unstar": ("decisions", "Take the stars of clips away."),
     "usb": ("usb", "The sticks of the sync modules (local storage)."),
     "verify": ("verify", "Read every file back and compare it with the catalog."),
+    "watch": ("watch", "Take everything new into the archive, again and again."),
     "whoami": ("account", "Who is signed in."),
 }
 
@@ -113,13 +114,7 @@ def _run(arguments: list[str] | None) -> int:
         return _explain(error)
     except OSError as error:
         sys.stdout = None  # what it could not write would fail again at the end
-        what = f"{error.filename}: " if error.filename else ""
-        return _explain(
-            StorageError(
-                f"The disk or the system refused something: {what}{error.strerror or error}. "
-                "Check it, and run the command again."
-            )
-        )
+        return _explain(StorageError.of(error))
 
 
 def _explain(error: BlinkArchiveError) -> int:

@@ -31,11 +31,16 @@ def print_json(value: Any) -> None:
     click.echo(_json(value))
 
 
-def _json(value: Any) -> str:
+def print_json_line(value: Any) -> None:
+    """One JSON document on one line of stdout."""
+    click.echo(_json(value, indented=None))
+
+
+def _json(value: Any, *, indented: int | None = 2) -> str:
     # Half a surrogate pair is written as an escape, by the stream (`cli.main`). All else is, where the
     # stream's encoding lacks it, only valid JSON if json writes it.
     narrow = "utf" not in (getattr(sys.stdout, "encoding", None) or "utf-8").lower()
-    return json.dumps(plain(value), indent=2, ensure_ascii=narrow)
+    return json.dumps(plain(value), indent=indented, ensure_ascii=narrow)
 
 
 def plain(value: Any) -> Any:

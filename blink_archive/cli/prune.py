@@ -131,7 +131,7 @@ class Deletion:
         self._given = given
         self._wish = wish
         self._place = "at Blink" if wish.origin == "cloud" else "on the sticks"
-        self._done: Pruned | None = None
+        self.done: Pruned | None = None
         catalog = given.archive().open_catalog()
         try:
             self._plan = wish.plan(catalog, now=now())
@@ -162,18 +162,25 @@ class Deletion:
         if not yes and not click.confirm(f"{self.gist()}. Delete them?", err=True):
             given.say("Nothing was deleted.")
             return 0
-        chosen = frozenset(clip.key for clip in plan.delete)
-        self._done = run_interruptibly(self._prune(archive, chosen))
-        self._tell(self._done)
-        return self._done.exit_code
+        done = run_interruptibly(self.carry_out(archive))
+        self._tell(done)
+        return done.exit_code
 
-    async def _prune(self, archive: Archive, chosen: frozenset[str]) -> Pruned:
+    @property
+    def planned(self) -> int:
+        """How many clips can go."""
+        return len(self._plan.delete)
+
+    async def carry_out(self, archive: Archive) -> Pruned:
+        """Delete what is planned; nothing is asked or told."""
         from ..sync.ports import Time
         from ..sync.prune import prune
 
+        chosen = frozenset(clip.key for clip in self._plan.delete)
         async with self._given.blink() as blink:
             archive.check_account(blink.account_id)
-            return await prune(archive, blink, self._wish, chosen, time=Time())
+            self.done = await prune(archive, blink, self._wish, chosen, time=Time())
+        return self.done
 
     def _tell(self, done: Pruned) -> None:
         given = self._given
@@ -199,7 +206,7 @@ class Deletion:
             "planned": [_facts(clip) for clip in plan.delete],
             "kept": [_facts(clip) for clip in plan.kept],
         }
-        return found if self._done is None else found | self._done.as_json()
+        return found if self.done is None else found | self.done.as_json()
 
     def gist(self) -> str:
         """How many clips can go, of how many."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
+from hashlib import sha256
 from typing import Any, Literal
 
 from ..errors import NotSignedIn, UsageError
@@ -144,6 +145,15 @@ def save_session(state: StateDir, session: Session) -> None:
     state.write(
         session_file(session.account_id), {**asdict(session), "expires_at": utc_text(session.expires_at)}
     )
+
+
+def digest_of_sessions(state: StateDir) -> str:
+    """What changes when somebody signs in or out, and with each renewal; it tells nothing of the tokens.
+    Raises StateError, StorageError."""
+    digest = sha256()
+    for name in state.names("session-*.json"):
+        digest.update(repr((name, state.read(name))).encode())
+    return digest.hexdigest()
 
 
 def auth_header(session: Session) -> dict[str, str]:

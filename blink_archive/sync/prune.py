@@ -28,6 +28,7 @@ from .discover import PAGE_PAUSE
 from .ports import Aside, Blink, Time
 from .run import exit_code
 from .sticks import list_sticks
+from .summary import later
 
 BATCH = 50  # clips that Blink deletes at once (protocol.md 6)
 STICK_TIMEOUT = 60.0  # seconds that a sync module may take to delete one clip
@@ -52,7 +53,7 @@ class Wish:
 @dataclass(slots=True)
 class Pruned:
     """How a prune ended. ``deleted`` are (clip, why it could go) that Blink confirmed, ``bytes`` their size
-    here; ``unclear`` are those it was asked to delete without a clear answer."""
+    here; ``unclear`` are those it was asked to delete without a clear answer. ``wait_until`` as a sync's."""
 
     run: int
     archive: str
@@ -62,6 +63,7 @@ class Pruned:
     bytes: int = 0
     unclear: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    wait_until: str | None = None
     stopped: str | None = None
     exit_code: int = 0
 
@@ -187,11 +189,13 @@ class _Prune:
 
     def _warn(self, sentence: str, error: BlinkArchiveError) -> None:
         self.result.warnings.append(sentence)
+        self.result.wait_until = later(self.result.wait_until, error)
         self.exit_codes.add(error.exit_code)
 
     def _stop(self, error: BlinkArchiveError) -> None:
         """As in a sync: the first reason stays, unless the exit code of the next one counts more."""
         before = exit_code(self.exit_codes)
+        self.result.wait_until = later(self.result.wait_until, error)
         self.exit_codes.add(error.exit_code)
         if self.result.stopped is None or exit_code(self.exit_codes) != before:
             self.result.stopped = str(error)

@@ -9,6 +9,15 @@ from ..errors import BlinkArchiveError, ServerError, Throttled
 from ..model import utc_text
 
 
+def later(named: str | None, error: BlinkArchiveError) -> str | None:
+    """The later one of the time that was ``named`` to come back at (UTC) and that of ``error``, if any."""
+    match error:
+        case Throttled(until=until) | ServerError(until=until) if until is not None:
+            return max(named or "", utc_text(until))
+        case _:
+            return named
+
+
 @dataclass(slots=True)
 class Summary:
     """How a sync ended: the account (its parts add up to ``counted``), and what a person should know.
@@ -41,9 +50,7 @@ class Summary:
 
     def heed(self, error: BlinkArchiveError) -> None:
         """Keep the time to come back at, if ``error`` names one."""
-        match error:
-            case Throttled(until=until) | ServerError(until=until) if until is not None:
-                self.wait_until = max(self.wait_until or "", utc_text(until))
+        self.wait_until = later(self.wait_until, error)
 
     def as_json(self) -> dict[str, Any]:
         """The same, as plain JSON values."""
