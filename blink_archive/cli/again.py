@@ -25,20 +25,26 @@ def again(ctx: click.Context) -> tuple[Globals, dict[str, Any]]:
     root = ctx.find_root()
     before = ctx.find_object(Globals) or Globals()
     given = copy.copy(before)
-    for option in fields(Globals):
-        sources = {each.get_parameter_source(option.name) for each in (root, ctx)}
-        if sources & _ELSEWHERE and ParameterSource.COMMANDLINE not in sources:
-            assert option.default is not MISSING  # noqa: S101 - each of them can be left away
-            setattr(given, option.name, option.default)
+    for field in fields(Globals):
+        if not _typed(field.name, root, ctx) and _sources(field.name, root, ctx) & _ELSEWHERE:
+            assert field.default is not MISSING  # noqa: S101 - each of them can be left away
+            setattr(given, field.name, field.default)
     try:
         fresh = click.Context(root.command, info_name=root.info_name, obj=given)
         for parameter in iter_params_for_processing([], root.command.get_params(fresh)):
-            if root.get_parameter_source(parameter.name or "") is not ParameterSource.COMMANDLINE:
+            if not _typed(parameter.name or "", root, ctx):
                 parameter.handle_parse_result(fresh, {}, [])  # its callback gives it to `given`
         values = ctx.command.make_context(ctx.info_name, [], parent=fresh).params
     except click.UsageError as error:
         log_to(before)
         raise UsageError(error.format_message()) from error
     log_to(given)
-    typed = {name for name in values if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE}
-    return given, values | {name: ctx.params[name] for name in typed}
+    return given, values | {name: ctx.params[name] for name in values if _typed(name, ctx)}
+
+
+def _sources(name: str, *contexts: click.Context) -> set[ParameterSource | None]:
+    return {each.get_parameter_source(name) for each in contexts}
+
+
+def _typed(name: str, *contexts: click.Context) -> bool:
+    return ParameterSource.COMMANDLINE in _sources(name, *contexts)
