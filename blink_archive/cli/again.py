@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from dataclasses import MISSING, fields
 from typing import Any
 
@@ -14,6 +15,9 @@ from .options import Globals, log_to
 
 _ELSEWHERE = frozenset({ParameterSource.ENVIRONMENT, ParameterSource.DEFAULT_MAP})
 """Where a value comes from that was neither typed nor is built in."""
+
+_UNSET = getattr(click.core, "UNSET", None)
+"""What click has until the end of its parsing where there is no value; before 8.3, None."""
 
 
 def again(ctx: click.Context) -> tuple[Globals, dict[str, Any]]:
@@ -30,16 +34,24 @@ def again(ctx: click.Context) -> tuple[Globals, dict[str, Any]]:
             assert field.default is not MISSING  # noqa: S101 - each of them can be left away
             setattr(given, field.name, field.default)
     try:
-        fresh = click.Context(root.command, info_name=root.info_name, obj=given)
-        for parameter in iter_params_for_processing([], root.command.get_params(fresh)):
-            if not _typed(parameter.name or "", root, ctx):
-                parameter.handle_parse_result(fresh, {}, [])  # its callback gives it to `given`
-        values = ctx.command.make_context(ctx.info_name, [], parent=fresh).params
+        fresh = _looked_up(click.Context(root.command, obj=given), lambda name: _typed(name, root, ctx))
+        settings = ctx.command.context_settings
+        mine = click.Context(ctx.command, parent=fresh, **settings)
+        values = _looked_up(mine, lambda name: _typed(name, ctx)).params
     except click.UsageError as error:
         log_to(before)
         raise UsageError(error.format_message()) from error
     log_to(given)
-    return given, values | {name: ctx.params[name] for name in values if _typed(name, ctx)}
+    values = {name: None if value is _UNSET else value for name, value in values.items()}
+    return given, values | {name: value for name, value in ctx.params.items() if _typed(name, ctx)}
+
+
+def _looked_up(ctx: click.Context, is_typed: Callable[[str], bool]) -> click.Context:
+    """``ctx`` with all that was not typed; the callbacks of global options give theirs to its `Globals`."""
+    for parameter in iter_params_for_processing([], ctx.command.get_params(ctx)):
+        if not is_typed(parameter.name or ""):
+            parameter.handle_parse_result(ctx, {}, [])
+    return ctx
 
 
 def _sources(name: str, *contexts: click.Context) -> set[ParameterSource | None]:

@@ -19,6 +19,7 @@ from .sync_options import Asked, sync_options
 
 if TYPE_CHECKING:
     from ..archive.folder import Archive
+    from ..client import Blink
     from ..sync.forecast import Forecast
     from ..sync.ports import Time
     from ..sync.run import Options
@@ -107,20 +108,30 @@ def _conclude(given: Globals, archive: Archive, summary: Summary, asked: Asked) 
     return code
 
 
-async def sync_once(
-    given: Globals, archive: Archive, options: Options, *, time: Time | None = None, command: str = "sync"
-) -> Summary:
-    """One sync, with a progress bar where one is wanted; ``time`` is the machine's unless it is given."""
+async def sync_once(given: Globals, archive: Archive, options: Options) -> Summary:
+    """One sync, with a progress bar where one is wanted."""
     from ..sync.ports import Time
-    from ..sync.run import sync
 
     async with given.blink(connections=options.workers + 1) as blink:
-        archive.check_account(blink.account_id)
-        shown = bars_wanted(no_progress=given.no_progress, quiet=given.quiet)
-        with SyncProgress(shown=shown) as progress:
-            return await sync(
-                archive, blink, options, time=time or Time(), progress=progress, command=command
-            )
+        return await sync_with(blink, given, archive, options, time=Time())
+
+
+async def sync_with(
+    blink: Blink,
+    given: Globals,
+    archive: Archive,
+    options: Options,
+    *,
+    time: Time,
+    command: str = "sync",
+) -> Summary:
+    """The same with an open ``blink``, as that ``command``."""
+    from ..sync.run import sync
+
+    archive.check_account(blink.account_id)
+    shown = bars_wanted(no_progress=given.no_progress, quiet=given.quiet)
+    with SyncProgress(shown=shown) as progress:
+        return await sync(archive, blink, options, time=time, progress=progress, command=command)
 
 
 def _archive(given: Globals, *, create: bool) -> Archive:

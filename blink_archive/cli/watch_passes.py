@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..errors import BlinkArchiveError, StorageError, UsageError
+from ..errors import BlinkArchiveError, Interrupted, StorageError, UsageError
 from ..model import from_utc_text, utc_text
 from .options import Globals
 from .output import counted, print_json_line, printable, size
 from .prune import Deletion
-from .sync import sync_once
+from .sync import sync_with
 from .sync_options import Asked
 
 if TYPE_CHECKING:
@@ -167,6 +167,11 @@ class SyncPasses:
             done.error = error
         except OSError as error:
             done.error = StorageError.of(error)
+        except asyncio.CancelledError:
+            if done.summary is None:
+                done.error = Interrupted("Interrupted before anything was done.")
+            self._tell(done)
+            raise
         self._tell(done)
         return done.ended()
 
@@ -177,7 +182,10 @@ class SyncPasses:
         archive = chosen.given.archive()
         began = self._elapsed()
         options = self._narrowed(asked.options, chosen, now=began)
-        done.summary = await sync_once(chosen.given, archive, options, time=self.time, command="watch")
+        async with chosen.given.blink(connections=options.workers + 1) as blink:
+            done.summary = await sync_with(
+                blink, chosen.given, archive, options, time=self.time, command="watch"
+            )
         if done.summary.stopped is None:
             self._walked = True
             if "usb" in options.origins:

@@ -413,13 +413,13 @@ def test_what_was_agreed_to_is_the_same_clips_after_a_rebuild(
     )[0]["camera_name"]
     planned = {clip.key for clip in archived.plan(wanted=Filter(cameras=(camera,))).delete}
     assert planned
-    run = Deletion._prune
+    run = Deletion.carry_out
 
-    def later(self: Deletion, archive: Any, chosen: Any) -> Any:
+    def later(self: Deletion, archive: Any) -> Any:
         assert quick(archived, "catalog", "rebuild", "--yes").code == 0
-        return run(self, archive, chosen)
+        return run(self, archive)
 
-    monkeypatch.setattr(Deletion, "_prune", later)
+    monkeypatch.setattr(Deletion, "carry_out", later)
     done = quick(archived, "prune-remote", "--camera", camera, "--yes", "--json")
     assert done.code == 0
     assert {clip["clip"] for clip in json.loads(done.out)["deleted"]} == planned
