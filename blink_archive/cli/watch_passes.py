@@ -159,20 +159,22 @@ class SyncPasses:
         return self._chosen.every
 
     async def run(self) -> Ended:
-        """One pass, and what is told of it. Whoever reports on runs begins and ends here."""
+        """One pass, and what is told of it; a cancellation is raised when that is told."""
         done = Done(self.time.now())
+        cancelled: asyncio.CancelledError | None = None
         try:
             await self._work(done)
         except BlinkArchiveError as error:
             done.error = error
         except OSError as error:
             done.error = StorageError.of(error)
-        except asyncio.CancelledError:
+        except asyncio.CancelledError as error:
+            cancelled = error
             if done.summary is None:
                 done.error = Interrupted("Interrupted before anything was done.")
-            self._tell(done)
-            raise
         self._tell(done)
+        if cancelled is not None:
+            raise cancelled
         return done.ended()
 
     async def _work(self, done: Done) -> None:
