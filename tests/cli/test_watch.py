@@ -113,7 +113,11 @@ def test_a_hangup_has_a_pass_begin(world: World, tmp_path: Path) -> None:
         clip = world.blink.cloud.add_clip()
         log.rename(tmp_path / "watch.log.1")
         process.send_signal(signal.SIGHUP)
-        wait_until(lambda: bool(world.rows("SELECT * FROM clips WHERE origin_key = ? AND sha256 IS NOT NULL", str(clip))))
+        wait_until(
+            lambda: bool(
+                world.rows("SELECT * FROM clips WHERE origin_key = ? AND sha256 IS NOT NULL", str(clip))
+            )
+        )
         wait_until(lambda: log.exists() and "pass ended" in log.read_text())
         exit_code, out, err, _ = ended(world, process)
     assert exit_code == 0
@@ -216,7 +220,11 @@ def test_it_deletes_at_blink_what_is_safe(make_world: MakeWorld) -> None:
     world = make_world(clips=3)
     with watching(world, "--delete-remote", "--yes", "--every", "1h") as process:
         wait_until(lambda: not world.blink.cloud.live_clips())
-        wait_until(lambda: bool(world.rows("SELECT * FROM runs WHERE command = 'prune-remote' AND ended_at IS NOT NULL")))
+        wait_until(
+            lambda: bool(
+                world.rows("SELECT * FROM runs WHERE command = 'prune-remote' AND ended_at IS NOT NULL")
+            )
+        )
         exit_code, out, err, _ = ended(world, process)
     assert exit_code == 0
     assert len(out.splitlines()) == 1, out
@@ -235,7 +243,11 @@ def test_a_file_that_changed_ends_the_deletion_and_nothing_else(make_world: Make
         wait_until(lambda: passes(world) == 1)
         clip = world.blink.cloud.add_clip()
         process.send_signal(signal.SIGHUP)
-        wait_until(lambda: bool(world.rows("SELECT * FROM clips WHERE origin_key = ? AND sha256 IS NOT NULL", str(clip))))
+        wait_until(
+            lambda: bool(
+                world.rows("SELECT * FROM clips WHERE origin_key = ? AND sha256 IS NOT NULL", str(clip))
+            )
+        )
         wait_until(lambda: len(world.rows("SELECT * FROM runs WHERE exit_code = 7")) == 2)
         exit_code, _, err, _ = ended(world, process)
     assert exit_code == 0
