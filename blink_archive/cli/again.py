@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, Field, fields
 from typing import Any
 
 import click
@@ -30,20 +30,26 @@ def again(ctx: click.Context) -> tuple[Globals, dict[str, Any]]:
     before = ctx.find_object(Globals) or Globals()
     given = copy.copy(before)
     for field in fields(Globals):
-        if not _typed(field.name, root, ctx) and _sources(field.name, root, ctx) & _ELSEWHERE:
-            assert field.default is not MISSING  # noqa: S101 - each of them can be left away
-            setattr(given, field.name, field.default)
+        sources = _sources(field.name, root, ctx)
+        if ParameterSource.COMMANDLINE not in sources and (sources & _ELSEWHERE or sources == {None}):
+            setattr(given, field.name, _default(field))  # what is no option's value is not known yet, either
     try:
-        fresh = _looked_up(click.Context(root.command, obj=given), lambda name: _typed(name, root, ctx))
-        settings = ctx.command.context_settings
-        mine = click.Context(ctx.command, parent=fresh, **settings)
+        above = _looked_up(click.Context(root.command, obj=given), lambda name: _typed(name, root, ctx))
+        command, settings = ctx.command, ctx.command.context_settings
+        mine = command.context_class(command, parent=above, info_name=ctx.info_name, **settings)
         values = _looked_up(mine, lambda name: _typed(name, ctx)).params
-    except click.UsageError as error:
+    except (click.UsageError, UsageError) as error:
         log_to(before)
-        raise UsageError(error.format_message()) from error
+        raise UsageError(
+            error.format_message() if isinstance(error, click.UsageError) else str(error)
+        ) from error
     log_to(given)
     values = {name: None if value is _UNSET else value for name, value in values.items()}
     return given, values | {name: value for name, value in ctx.params.items() if _typed(name, ctx)}
+
+
+def _default(field: Field[Any]) -> Any:
+    return field.default if field.default_factory is MISSING else field.default_factory()
 
 
 def _looked_up(ctx: click.Context, is_typed: Callable[[str], bool]) -> click.Context:

@@ -38,7 +38,7 @@ from .fetch import Fetch, Fetched
 from .ports import Aside, Blink, Media, Progress, Time
 from .receive import Receiver
 from .sticks import list_sticks
-from .summary import Summary
+from .summary import Summary as Summary  # what `sync` answers with is imported along with it
 
 # Where several exit codes apply, the first of these counts (design.md).
 PRECEDENCE = (130, 8, 7, 4, 5, 3, 1)
