@@ -117,21 +117,15 @@ async def sync_once(given: Globals, archive: Archive, options: Options) -> Summa
 
 
 async def sync_with(
-    blink: Blink,
-    given: Globals,
-    archive: Archive,
-    options: Options,
-    *,
-    time: Time,
-    command: str = "sync",
+    blink: Blink, given: Globals, archive: Archive, options: Options, *, time: Time
 ) -> Summary:
-    """The same with an open ``blink``, as that ``command``."""
+    """The same with an open ``blink``."""
     from ..sync.run import sync
 
     archive.check_account(blink.account_id)
     shown = bars_wanted(no_progress=given.no_progress, quiet=given.quiet)
     with SyncProgress(shown=shown) as progress:
-        return await sync(archive, blink, options, time=time, progress=progress, command=command)
+        return await sync(archive, blink, options, time=time, progress=progress)
 
 
 def _archive(given: Globals, *, create: bool) -> Archive:

@@ -185,9 +185,7 @@ class SyncPasses:
         began = self._elapsed()
         options = self._narrowed(asked.options, chosen, now=began)
         async with chosen.given.blink(connections=options.workers + 1) as blink:
-            done.summary = await sync_with(
-                blink, chosen.given, archive, options, time=self.time, command="watch"
-            )
+            done.summary = await sync_with(blink, chosen.given, archive, options, time=self.time)
         if done.summary.stopped is None:
             self._walked = True
             if "usb" in options.origins:
@@ -202,7 +200,7 @@ class SyncPasses:
         """What of ``options`` this pass is to do: each asks Blink for no more than there can be."""
         rested = self._sticks_asked is None or now - self._sticks_asked >= chosen.usb_every.total_seconds()
         origins = options.origins if rested else options.origins - {"usb"}
-        return replace(options, origins=origins, full=options.full and not self._walked, patient=True)
+        return replace(options, origins=origins, full=options.full and not self._walked, watch=True)
 
     def waits(self, ended: Ended, until: datetime | None) -> None:
         """Tell trouble, and its end, once."""

@@ -17,7 +17,7 @@ from ..archive.filters import Filter, where
 from ..archive.folder import Archive, on_network_file_system
 from ..archive.layout import DEFAULT, Layout
 from ..archive.orphans import adopt_orphans
-from ..archive.passes import begin, last_event
+from ..archive.passes import begin_pass, last_event
 from ..archive.recordings import finish_recordings
 from ..errors import (
     BlinkArchiveError,
@@ -49,8 +49,8 @@ class Options:
     """What a sync was asked for. ``origins``: from where it fetches. ``limit`` is in clips, ``max_rate`` in
     bytes a second. ``describe``: whether it asks for the cloud's descriptions, too. ``layout``: how clips are
     filed that are listed for the first time. ``reserve``: bytes of the disk that stay free. ``quiet``: for
-    how long an armed camera may record nothing; None: for ever. ``patient``: what an earlier run failed to
-    fetch waits until its next try is due, which who types `sync` does not."""
+    how long an armed camera may record nothing; None: for ever. ``watch``: it is one of hundreds a day: what
+    an earlier run failed to fetch waits until its next try is due, and idle ones share a row."""
 
     origins: frozenset[str] = frozenset({"cloud", "usb"})
     full: bool = False
@@ -62,7 +62,7 @@ class Options:
     reserve: int = 10**9
     quiet: timedelta | None = timedelta(days=7)
     layout: Layout = DEFAULT
-    patient: bool = False
+    watch: bool = False
 
 
 async def sync(
@@ -72,10 +72,8 @@ async def sync(
     *,
     time: Time,
     progress: Progress,
-    command: str = "sync",
 ) -> Summary:
-    """Run both passes under the archive's lock, and write the days anew; ``command`` is who does so, for
-    the row in ``runs``.
+    """Run both passes under the archive's lock, and write the days anew.
 
     Raises only what keeps a run from starting (`ArchiveBusy`, `ArchiveError`, `StorageError`); all
     that happens later is in the summary, with its exit code. A cancellation commits what is complete.
@@ -86,7 +84,8 @@ async def sync(
         try:
             archive.store.empty_incoming()
             feed.start_account(catalog)
-            run = begin(catalog, command, now=time.now())
+            begin = partial(begin_pass, catalog) if options.watch else partial(catalog.begin_run, "sync")
+            run = begin(now=time.now())
             work = _Run(archive, catalog, blink, options, run=run, aside=aside, time=time, progress=progress)
             return await work.go()
         finally:
@@ -128,7 +127,9 @@ class _Run:
         self.last_event = last_event(catalog)
         self.walk = Walk(full=is_full_walk(catalog, options, now=self.began))
         self.exit_codes: set[int] = set()
-        self.summary = Summary(run=run, archive=str(archive.root), started_at=utc_text(self.began))
+        self.summary = Summary(
+            run=run, archive=str(archive.root), started_at=utc_text(self.began), watch=options.watch
+        )
 
     async def go(self) -> Summary:
         """All steps; an error ends them early, and the account is drawn up all the same."""
@@ -271,10 +272,10 @@ class _Run:
         at a time."""
         options, now = self.options, self.time.now()
         waiting = partial(
-            queue.waiting, self.catalog, options.wanted, now=now, module=module, patient=options.patient
+            queue.waiting, self.catalog, options.wanted, now=now, module=module, patient=options.watch
         )
         count = partial(
-            queue.waiting_count, self.catalog, options.wanted, now=now, module=module, patient=options.patient
+            queue.waiting_count, self.catalog, options.wanted, now=now, module=module, patient=options.watch
         )
         total = await self.aside(lambda: count() + count(archived=True))
         self.progress.start(total if self.left is None else min(total, self.left))

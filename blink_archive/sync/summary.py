@@ -22,14 +22,15 @@ def later(named: str | None, error: BlinkArchiveError) -> str | None:
 class Summary:
     """How a sync ended: the account (its parts add up to ``counted``), and what a person should know.
 
-    ``failures`` and ``problems`` are (clip, why). ``stopped`` is why the run ended early. ``idle``: no clip,
-    thumbnail or event is new, and nothing went wrong. ``wait_until``: the time (UTC) that Blink named to
-    come back at, the latest of several.
+    ``failures`` and ``problems`` are (clip, why). ``stopped`` is why the run ended early. ``watch``: it was a
+    pass of a watch. ``idle``: no clip, thumbnail or event is new, and nothing went wrong. ``wait_until``: the
+    time (UTC) that Blink named to come back at, the latest of several.
     """
 
     run: int
     archive: str
     started_at: str
+    watch: bool = False
     seconds: float = 0.0
     full_walk: bool = False
     walk_finished: bool = False

@@ -116,7 +116,7 @@ def test_three_days(make_world: MakeWorld, tmp_path: Path, capsys: pytest.Captur
     assert err.count("All is well again.") == len(trouble)
     assert all("Fetched" in line for line in out.splitlines())
     rows = world.rows("SELECT * FROM runs")
-    assert {row["command"] for row in rows} == {"watch"}
+    assert {row["command"] for row in rows} == {"sync"}
     assert len(rows) < 0.8 * len(story.ended)
     assert json.loads(rows[-1]["summary"])["exit_code"] == 0
 
