@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -122,8 +123,7 @@ class Removal:
             if not click.confirm(f"{self.gist()}. Remove them here for good?", err=True):
                 self._given.say("Nothing was removed.")
                 return 0
-        plan, strange = _remove(self._archive, self._wanted, {clip.key for clip, _ in self._plan.remove})
-        self._done = plan, strange
+        plan, strange = self.carry_out()
         if not self._given.json:
             self._tell(plan, strange)
         if not strange:
@@ -134,6 +134,18 @@ class Removal:
             err=True,
         )
         return IntegrityError.exit_code
+
+    @property
+    def planned(self) -> int:
+        """How many clips are to leave."""
+        return len(self._plan.remove)
+
+    def carry_out(self, *, stopped: Callable[[], bool] = lambda: False) -> tuple[LocalPlan, dict[str, str]]:
+        """Remove what is planned, until it is ``stopped``; nothing is asked or told. What of the plan came to
+        be, and the paths of those left alone, by the clips' keys."""
+        chosen = {clip.key for clip, _ in self._plan.remove}
+        self._done = _remove(self._archive, self._wanted, chosen, stopped)
+        return self._done
 
     def _tell(self, plan: LocalPlan, strange: dict[str, str]) -> None:
         given, max_size = self._given, self._wanted.max_size
@@ -148,6 +160,16 @@ class Removal:
             click.echo(
                 f"Removed {counted(len(removed), 'clips')}, {size(sum(clip.bytes for clip in removed))}."
             )
+
+    @property
+    def removed(self) -> list[LocalClip]:
+        """The clips whose files were removed."""
+        return [] if self._done is None else _removed(*self._done)
+
+    @property
+    def left_alone(self) -> dict[str, str]:
+        """The paths of files that are not what the catalog knows, by the clips' keys."""
+        return {} if self._done is None else self._done[1]
 
     def as_json(self) -> dict[str, Any]:
         """The plan, and what was done of it."""
@@ -169,7 +191,9 @@ class Removal:
         return f"{counted(len(plan.remove), 'clips')} {leave} the archive, {total}"
 
 
-def _remove(archive: Archive, wanted: Retention, agreed: set[str]) -> tuple[LocalPlan, dict[str, str]]:
+def _remove(
+    archive: Archive, wanted: Retention, agreed: set[str], stopped: Callable[[], bool]
+) -> tuple[LocalPlan, dict[str, str]]:
     """Remove the files of those clips, by their keys, that are still to leave, and write their days: between
     the question and its answer other programs may have worked on the archive.
 
@@ -188,6 +212,8 @@ def _remove(archive: Archive, wanted: Retention, agreed: set[str]) -> tuple[Loca
             keys = {clip.id: clip.key for clip in clips}
             run = catalog.begin_run("prune-local", now=now())
             for start in range(0, len(clips), _BATCH):
+                if stopped():
+                    break
                 batch = clips[start : start + _BATCH]
                 if wanted.keep_starred:
                     batch = without_stars(catalog, batch)  # a star needs no lock

@@ -80,13 +80,17 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
 _NAMES = ("notify", "notify_on", "digest_every", "ping", "prometheus_file")
 
 
+def reporter_of(given: Globals, values: dict[str, Any]) -> Reporter:
+    """The one that these values of options ask for, among others; its own are taken away."""
+    return Reporter.of(given, **{name: values.pop(name) for name in _NAMES})
+
+
 def reporting_options(function: F) -> F:
     """Attach them; the command gets the `Reporter` of them as ``reporter``."""
 
     @functools.wraps(function)
     def with_reporter(given: Globals, /, **values: Any) -> Any:
-        reporter = Reporter.of(given, **{name: values.pop(name) for name in _NAMES})
-        return function(given, reporter=reporter, **values)
+        return function(given, reporter=reporter_of(given, values), **values)
 
     for option in reversed(_OPTIONS):
         with_reporter = option(with_reporter)

@@ -12,6 +12,7 @@ from ..errors import Interrupted
 from .again import again
 from .options import Globals, command
 from .quantities import Span
+from .reporting import Reporter, reporting_options
 from .sync_options import sync_options
 from .watch_passes import Chosen, SyncPasses
 
@@ -34,7 +35,8 @@ from .watch_passes import Chosen, SyncPasses
     help="Ask the sticks so often, at most once in ten minutes: it strains sync modules.",
 )
 @sync_options
-def watch_command(given: Globals, /, **values: Any) -> None:
+@reporting_options
+def watch_command(given: Globals, /, *, reporter: Reporter, **values: Any) -> None:
     """Take everything new from Blink into the archive, again and again.
 
     Each pass is a `sync` with these options, but that what could not be fetched a moment ago waits until its
@@ -48,7 +50,7 @@ def watch_command(given: Globals, /, **values: Any) -> None:
     configuration anew, and has a pass begin. systemd is told how it does (Type=notify, WatchdogSec).
     """
     ctx = click.get_current_context()
-    passes = SyncPasses(Chosen.of(given, **values), again=lambda: again(ctx))
+    passes = SyncPasses(Chosen.of(given, reporter=reporter, **values), again=lambda: again(ctx))
     given.say("Watching. SIGTERM or Ctrl-C ends it, SIGHUP reads the configuration anew.")
     if asyncio.run(_watch(passes)) == signal.SIGINT:
         raise Interrupted("Interrupted. What was complete is kept.")

@@ -6,15 +6,18 @@ import asyncio
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..errors import BlinkArchiveError, Interrupted, StorageError, UsageError
+from ..errors import BlinkArchiveError, IntegrityError, Interrupted, StorageError, UsageError
 from ..model import from_utc_text, utc_text
 from .options import Globals
 from .output import counted, print_json_line, printable, size
 from .prune import Deletion
+from .prune_local import Removal
+from .reporting import Reporter, reporter_of
 from .sync import sync_with
 from .sync_options import Asked
 
@@ -35,12 +38,15 @@ class Chosen:
     """What a watch was asked for; ``values`` are the arguments of `Asked.of`."""
 
     given: Globals
+    reporter: Reporter
     every: timedelta
     usb_every: timedelta
     values: dict[str, Any]
 
     @classmethod
-    def of(cls, given: Globals, *, every: timedelta, usb_every: timedelta, **values: Any) -> Chosen:
+    def of(
+        cls, given: Globals, *, reporter: Reporter, every: timedelta, usb_every: timedelta, **values: Any
+    ) -> Chosen:
         """Of the values of the options; UsageError for some that cannot be."""
         if every < _LEAST:
             raise UsageError("--every is too short: Blink wants to be asked once a minute at most. Write 1m.")
@@ -53,7 +59,9 @@ class Chosen:
             )
         if asked.options.origins == {"usb"}:
             every = max(every, usb_every)
-        return cls(given, every, usb_every, values)
+        if asked.rules is not None and not asked.yes_here:
+            raise UsageError("Nobody is there to agree to a removal. Add --yes to --after-sync.")
+        return cls(given, reporter, every, usb_every, values)
 
     def asked(self) -> Asked:
         """The same for a pass that begins now, to which ``7d`` counts back from now."""
@@ -62,21 +70,25 @@ class Chosen:
 
 @dataclass(slots=True)
 class Done:
-    """What a pass did: a ``summary`` and, where one was wished, a ``deletion``, or the ``error`` that kept it
-    from starting or ended it."""
+    """What a pass did: a ``summary`` and, where they were wished, a ``deletion`` and a ``removal``, or the
+    ``error`` that kept it from starting or ended it."""
 
     began: datetime
     summary: Summary | None = None
     deletion: Deletion | None = None
+    removal: Removal | None = None
     error: BlinkArchiveError | None = None
 
     @property
     def exit_code(self) -> int:
         from ..sync.run import exit_code
 
-        return exit_code(
-            {each.exit_code for each in self._parts()} | ({self.error.exit_code} if self.error else set())
-        )
+        codes = {each.exit_code for each in self._parts()}
+        if self.error is not None:
+            codes.add(self.error.exit_code)
+        if self.removal is not None and self.removal.left_alone:
+            codes.add(IntegrityError.exit_code)
+        return exit_code(codes)
 
     @property
     def stopped(self) -> str | None:
@@ -116,6 +128,12 @@ class Done:
         if self.deletion is not None and self.deletion.done is not None:
             gone = self.deletion.done
             did.append(f"deleted {counted(len(gone.deleted), 'clips')} at Blink, {size(gone.bytes)}")
+        if self.removal is not None and self.removal.removed:
+            gone_here = self.removal.removed
+            did.append(
+                f"removed {counted(len(gone_here), 'clips')} here, "
+                f"{size(sum(clip.bytes for clip in gone_here))}"
+            )
         text = "; ".join(did)
         return f"{text[0].upper()}{text[1:]}." if text else None
 
@@ -127,6 +145,8 @@ class Done:
             found = self.summary.as_json()
         if self.deletion is not None:
             found["deletion"] = self.deletion.as_json()
+        if self.removal is not None:
+            found["retention"] = self.removal.as_json()
         return found | {"stopped": self.stopped, "exit_code": self.exit_code}
 
 
@@ -161,21 +181,29 @@ class SyncPasses:
     async def run(self) -> Ended:
         """One pass, and what is told of it; a cancellation is raised when that is told."""
         done = Done(self.time.now())
-        cancelled: asyncio.CancelledError | None = None
+        reporter = self._chosen.reporter
+        with reporter:
+            cancelled = await self._outlived(done)
+            self._tell(done)
+            reason = None if done.error is None else str(done.error)
+            await asyncio.to_thread(reporter.ended, done.exit_code, done.summary, reason=reason)
+        if cancelled is not None:
+            raise cancelled
+        return done.ended()
+
+    async def _outlived(self, done: Done) -> asyncio.CancelledError | None:
+        """The work of a pass, of which every error is put into ``done``; a cancellation is given back."""
         try:
             await self._work(done)
         except BlinkArchiveError as error:
             done.error = error
         except OSError as error:
             done.error = StorageError.of(error)
-        except asyncio.CancelledError as error:
-            cancelled = error
+        except asyncio.CancelledError as cancelled:
             if done.summary is None:
                 done.error = Interrupted("Interrupted before anything was done.")
-        self._tell(done)
-        if cancelled is not None:
-            raise cancelled
-        return done.ended()
+            return cancelled
+        return None
 
     async def _work(self, done: Done) -> None:
         """The sync, and then the deletion. Raises what keeps either from starting."""
@@ -195,6 +223,23 @@ class SyncPasses:
             if deletion.planned:
                 done.deletion = deletion
                 await deletion.carry_out(archive)
+        if asked.rules is not None and done.exit_code in (0, 3):
+            removal = await asyncio.to_thread(Removal, chosen.given, archive, asked.rules)
+            if removal.planned:
+                done.removal = removal
+                await self._carry_out(removal)
+
+    async def _carry_out(self, removal: Removal) -> None:
+        """Remove what is planned; a cancellation waits for the batch under way."""
+        stopped = Event()
+        work = asyncio.create_task(asyncio.to_thread(removal.carry_out, stopped=stopped.is_set))
+        try:
+            await asyncio.wait([work])
+        except asyncio.CancelledError:
+            stopped.set()
+            await asyncio.wait([work])
+            raise
+        work.result()
 
     def _narrowed(self, options: Options, chosen: Chosen, *, now: float) -> Options:
         """What of ``options`` this pass is to do: each asks Blink for no more than there can be."""
@@ -221,7 +266,7 @@ class SyncPasses:
         """Look the options up anew; with a mistake in them, the old ones stay."""
         try:
             given, values = self._again()
-            self._chosen = Chosen.of(given, **values)
+            self._chosen = Chosen.of(given, reporter=reporter_of(given, values), **values)
         except UsageError as error:
             click.echo(f"blink-archive: {error} Watching goes on as before.", err=True)
         else:
@@ -271,3 +316,8 @@ def _remarks(done: Done) -> Iterable[str]:
             yield f"Blink gave no clear answer about {clips}: the next pass tells."
         if gone.stopped:
             yield f"The deletion at Blink ended early: {gone.stopped}"
+    if done.removal is not None and (strange := done.removal.left_alone):
+        yield (
+            f"{counted(len(strange), 'clips')} stayed here, since the files are not what the catalog knows: "
+            f"{next(iter(strange.values()))} is one. `blink-archive verify` tells of all."
+        )

@@ -261,3 +261,22 @@ def test_quiet_says_what_is_wrong_and_no_more(world: World) -> None:
         wait_until(lambda: passes(world) == 1)
         exit_code, out, err, _ = ended(world, process)
     assert (exit_code, out, err) == (0, "", "")
+
+
+def test_a_mistake_in_the_configuration_is_outlived(world: World, tmp_path: Path) -> None:
+    """A watch whose file was edited badly names the line, goes on with what it had, and takes the right one."""
+    file = tmp_path / "config.toml"
+    file.write_text('[[archive]]\n[archive.schedule]\nevery = "1h"\n')
+    with watching(world, "--config", str(file)) as process:
+        wait_until(lambda: passes(world) == 1)
+        file.write_text('[[archive]]\n[archive.schedule]\nevry = "1h"\n')
+        process.send_signal(signal.SIGHUP)
+        assert process.stderr is not None
+        assert process.stderr.readline().startswith("Watching.")
+        told = process.stderr.readline()
+        assert "config.toml, line 3" in told
+        assert told.endswith("Watching goes on as before.\n")
+        file.write_text('[[archive]]\n[archive.schedule]\nevery = "2h"\n')
+        process.send_signal(signal.SIGHUP)
+        assert process.stderr.readline() == "The configuration was read anew.\n"
+        assert ended(world, process)[0] == 0

@@ -11,6 +11,7 @@ import click
 
 from blink_archive.cli import cli
 from blink_archive.cli.again import again
+from blink_archive.cli.reporting import reporter_of
 from blink_archive.cli.watch import watch_command
 from blink_archive.cli.watch_passes import Chosen, SyncPasses
 from blink_archive.nightly.systemd import Systemd
@@ -72,7 +73,8 @@ class Story:
         def elapsed() -> float:
             return clock.now().timestamp()
 
-        chosen = Chosen.of(self._given, **ctx.params)
+        values = dict(ctx.params)
+        chosen = Chosen.of(self._given, reporter=reporter_of(self._given, values), **values)
         passes = Recorded(chosen, again=lambda: again(ctx), time=time, elapsed=elapsed)
         self.watch = Watch(passes, every=passes.every, systemd=Systemd({}), time=time, elapsed=elapsed)
         await self.watch.run()

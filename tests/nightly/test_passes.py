@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from functools import partial
+from pathlib import Path
 
 import click
 import pytest
@@ -270,3 +271,61 @@ def test_what_cannot_be_ends_it_at_once(world: World, arguments: tuple[str, ...]
     """Exit code 2, before Blink was asked or, for a camera that nothing matches, in the first pass."""
     done = quick(world, "watch", *arguments, "--reserve", "0")
     assert (done.code, done.out) == (2, "")
+
+
+def test_a_changed_configuration_is_taken(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What the file says is looked up again, and so is what it says no more; one with a mistake is told, and
+    the old one stays."""
+    file = tmp_path / "config.toml"
+    monkeypatch.setenv("BLINK_ARCHIVE_CONFIG", str(file))
+    file.write_text(
+        '[[archive]]\nworkers = 2\n[archive.schedule]\nevery = "10m"\n[archive.filters]\nsince = "30d"\n'
+    )
+    with context(world, "--limit", "3") as ctx:
+        assert (ctx.params["every"].total_seconds(), ctx.params["workers"]) == (600, 2)
+        file.write_text('[[archive]]\n[archive.schedule]\nevery = "20m"\n')
+        values = again(ctx)[1]
+        assert (values["every"].total_seconds(), values["workers"], values["limit"]) == (1200, 6, 3)
+        assert values["since"] is None
+        file.write_text("[[archive]]\nworkerz = 2\n")
+        with pytest.raises(UsageError, match=r"config\.toml.*workers"):
+            again(ctx)
+        file.unlink()
+        with pytest.raises(UsageError, match="config"):
+            again(ctx)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_each_pass_is_reported(make_world: MakeWorld, tmp_path: Path) -> None:
+    """The file for Prometheus is written after every pass, and `status --healthy` knows of it."""
+    world = make_world(clips=3)
+    figures = tmp_path / "blink.prom"
+    story = Story(world, "--prometheus-file", str(figures))
+    story.at(figures.unlink, minutes=2)
+    story.tell(minutes=8)
+    assert len(story.ended) == 2
+    assert "blink_archive" in figures.read_text(encoding="utf-8")
+    assert quick(world, "status", "--healthy", "1h").code == 0
+
+
+def test_what_is_to_leave_leaves_after_a_pass(
+    make_world: MakeWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With the configuration's standing word, by its rules; who would have to be asked is told at once."""
+    world = make_world(clips=8, days=14)
+    file = tmp_path / "config.toml"
+    monkeypatch.setenv("BLINK_ARCHIVE_CONFIG", str(file))
+    file.write_text('[[archive]]\n[archive.retention]\nkeep = "7d"\n')
+    assert quick(world, "watch", "--after-sync").code == 2
+    file.write_text('[[archive]]\n[archive.retention]\nkeep = "7d"\nafter-sync = true\n')
+    world.sync()
+    before = len([path for path in world.files() if path.endswith(".mp4")])
+    world.blink.cloud.delete_clips(world.blink.cloud.live_clips()[:4])  # what Blink still has stays here
+    Story(world, "--config", str(file)).tell(minutes=8)
+    out = capsys.readouterr().out
+    after = len([path for path in world.files() if path.endswith(".mp4")])
+    assert 0 < after < before
+    assert out.count("emoved") == 1
+    assert "stays" not in out
