@@ -53,6 +53,12 @@ def ended(
     return process.returncode, out, err, time.monotonic() - began
 
 
+def wait_for_line(process: subprocess.Popen[str], text: str) -> None:
+    """Read what is told until it is that."""
+    assert process.stderr is not None
+    assert any(text in line for line in process.stderr)
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
 def test_a_wait_ends_at_once(world: World, number: int, code: int) -> None:
     """SIGTERM is how a service ends, and no error; Ctrl-C is 130, as everywhere."""
@@ -170,13 +176,11 @@ def test_the_archive_is_free_between_passes(world: World) -> None:
         assert world.run("sync").returncode == 0
         with world.archive.lock():
             process.send_signal(signal.SIGHUP)
-            time.sleep(1)  # it waits half a second for the lock
+            wait_for_line(process, "Another run is working on")
         process.send_signal(signal.SIGHUP)
-        wait_until(lambda: passes(world) == 2)
-        exit_code, _, err, _ = ended(world, process)
-    assert exit_code == 0
-    assert "Another run is working on" in err
-    assert "All is well again." in err
+        wait_for_line(process, "All is well again.")
+        assert passes(world) == 2
+        assert ended(world, process)[0] == 0
 
 
 def test_it_begins_when_there_is_an_archive(world: World, tmp_path: Path) -> None:
