@@ -217,7 +217,7 @@ class _Reading:
             clips = _sample(clips, step=min(1 / share, _count(self._catalog)), start=start)
         pool = ThreadPoolExecutor(workers, thread_name_prefix="verify")
         try:
-            for given, read in _ahead(pool, self._read, self._turns(clips), ahead=_AHEAD * workers):
+            for given, read in in_order(pool, self._read, self._turns(clips), ahead=_AHEAD * workers):
                 quick = self._clock() - given < _QUICK
                 self._turn = min(2 * self._turn, _TURN_CLIPS) if quick else 1
                 for clip, results in read:
@@ -287,7 +287,7 @@ class _Reading:
         self._dated_at = self._clock()
 
 
-def _ahead(
+def in_order(
     pool: ThreadPoolExecutor, work: Callable[[T], R], items: Iterable[T], *, ahead: int
 ) -> Iterator[R]:
     """``work`` of each, in order, with so many under way."""

@@ -31,6 +31,7 @@ _COMMANDS = {
     "disarm": ("arm", "Disarm networks: their cameras record nothing by themselves."),
     "doctor": ("doctor", "Look at everything that goes wrong in practice."),
     "exclude": ("decisions", "Never fetch these clips."),
+    "export": ("export", "Take clips out: a folder, ZIP, tar or bag with all that is known of them."),
     "import": ("imports", "Take video files that lie on a disk into the archive."),
     "include": ("decisions", "Fetch these clips after all."),
     "init": ("sync", "Make a folder an archive of the account that is signed in."),

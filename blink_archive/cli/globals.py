@@ -41,7 +41,7 @@ class Folder(NamedPath):
         path = super().convert(value, param, ctx)
         separators = os.sep + (os.altsep or "")
         if len(path.parts) == 1 and any(each in separators for each in os.fspath(value)):
-            return _absolute(path, option="--archive")
+            return absolute(path, option="--archive")
         return path
 
 
@@ -83,7 +83,7 @@ class Globals:
         entry, folder = self.entry(), self.archive_dir
         if entry is not None and (folder is None or str(folder) == entry.name):
             folder = entry.place
-        return _absolute(folder or Path(DEFAULT_ARCHIVE), option="--archive")
+        return absolute(folder or Path(DEFAULT_ARCHIVE), option="--archive")
 
     def catalog_path(self) -> Path:
         """The catalog's file."""
@@ -185,12 +185,12 @@ class Globals:
     def _named(self, key: str, given: Path | None, *, of: Entry | None = None) -> Path | None:
         """The path ``given`` for ``--key``, else the configuration's, at its top or ``of`` an entry."""
         if given is not None:
-            return _absolute(given, option=f"--{key}")
+            return absolute(given, option=f"--{key}")
         setting = (of or self.configuration).settings.get(key)
         return None if setting is None else Path(str(setting.value))
 
 
-def _absolute(path: Path, *, option: str) -> Path:
+def absolute(path: Path, *, option: str) -> Path:
     """``path`` from the root on; `UsageError` where its ``~``, or the current folder, is not to be found."""
     try:
         return path.expanduser().absolute()

@@ -1,0 +1,73 @@
+"""A destination's disk: whole writes, what is durable and when, and how much is free."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import shutil
+import sys
+from io import FileIO
+from pathlib import Path
+
+from ...errors import StorageError
+from ..store import storage_errors
+
+
+def write_all(file: FileIO, data: bytes | memoryview) -> None:
+    """Write all of it: a write that fills the disk is short first, and fails next. Raises `OSError`."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[file.write(rest) :]
+
+
+def settle(folder: Path) -> None:
+    """Put all that was written below a folder on stable storage. Raises `OSError`.
+
+    On Linux the whole file system at once: an fsync a file would cost more than to copy it.
+    """
+    if sys.platform == "linux":
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            if ctypes.CDLL(None, use_errno=True).syncfs(descriptor):
+                number = ctypes.get_errno()
+                raise OSError(number, os.strerror(number), str(folder))
+        finally:
+            os.close(descriptor)
+    else:
+        sync_each(folder)
+
+
+def sync_each(folder: Path) -> None:
+    """Fsync every file below a folder, and every folder. Raises `OSError`."""
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            sync_file(Path(parent) / name)
+        sync_names(Path(parent))
+
+
+def sync_file(path: Path) -> None:
+    """Fsync one file. Raises `OSError`."""
+    with path.open("rb+" if os.name == "nt" else "rb") as file:
+        os.fsync(file.fileno())
+
+
+def sync_names(folder: Path) -> None:
+    """Fsync which names are in a folder. Raises `OSError`."""
+    if os.name == "nt":  # directories cannot be opened there, and NTFS journals names
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def check_space(folder: Path, needed: int) -> None:
+    """Raise `StorageError` unless so many bytes are free on the disk of a folder."""
+    with storage_errors(f"ask for the free space of {folder}"):
+        free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise StorageError(
+            f"{needed / 1e9:.2f} GB are needed on the disk of {folder}, and {free / 1e9:.2f} GB are free. "
+            "Free some space, or name another disk; nothing was written."
+        )

@@ -1,0 +1,199 @@
+"""An export as a folder: each file copied, linked or cloned, and named when it is whole and hashed."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import threading
+from io import FileIO
+from pathlib import Path
+from typing import Literal, Protocol
+
+from ...errors import UsageError
+from ..layout import SHA256SUMS
+from ..store import hash_file, storage_errors
+from .bag import PAYLOAD, tag_files
+from .disk import settle, write_all
+from .facts import ExportFacts
+from .plan import ExportFile
+from .reading import check, copy, holds, mismatch, opened
+from .sums import Payload, write_sums
+
+How = Literal["copy", "link", "reflink", "in place"]
+Outcome = Literal["written", "kept", "absent"]
+
+MANIFEST = "manifest-sha256.txt"
+
+_FICLONE = 0x40049409  # linux/fs.h
+_IMPOSSIBLE = {
+    errno.EXDEV,
+    errno.EPERM,
+    errno.EMLINK,
+    errno.ENOTSUP,
+    errno.EOPNOTSUPP,
+    errno.ENOTTY,
+    errno.EINVAL,
+    errno.ENOSYS,
+}
+
+
+class Writer(Protocol):
+    """What takes the files of one part of an export.
+
+    ``workers`` threads may `add` at once.
+    """
+
+    workers: int
+
+    def add(self, file: ExportFile) -> Outcome:
+        """Take a file; ``kept``: an earlier run did, and it is whole; ``absent``: it left the archive.
+
+        Raises `IntegrityError` for a file that is not as the catalog has it, `StorageError`, and
+        `UsageError` where the file system cannot do what was asked for.
+        """
+
+    def add_paper(self, name: str, paper: Path) -> None:
+        """Take one of the papers, a file that may be moved from where it is. Raises `StorageError`."""
+
+    def finish(self, payload: Payload, *, scratch: Path, facts: ExportFacts) -> str:
+        """All of ``payload`` is there: add the list of its hashes, and put it on stable storage under its
+        final name; the hash of that list. Raises `StorageError`."""
+
+    def close(self) -> None:
+        """Let go of it, finished or not."""
+
+
+class FolderWriter:
+    """The folder ``root``, in which nothing is half; what still is, is in ``partials`` of the same disk."""
+
+    workers = 2
+
+    def __init__(self, root: Path, *, archive: Path, partials: Path, how: How) -> None:
+        self.root = root
+        self._archive = archive
+        self._partials = partials
+        self._how = how
+        self._known: set[Path] = set()
+        self._making_folders = threading.Lock()
+        for folder in (root, partials):
+            with storage_errors(f"make the folder {folder}"):
+                self._make_folder(folder)
+
+    def add(self, file: ExportFile) -> Outcome:
+        target = self.root / file.name
+        if holds(target, file):
+            return "kept"
+        if file.removed:
+            return "absent"
+        partial = self._partials / f"{file.number}.partial"
+        with opened(self._archive, file) as source, storage_errors(f"write {target}"):
+            self._make_folder(target.parent)
+            partial.unlink(missing_ok=True)
+            try:
+                self._bring(source, file, partial)
+                partial.replace(target)
+            except BaseException:
+                with contextlib.suppress(OSError):
+                    partial.unlink(missing_ok=True)
+                raise
+        return "written"
+
+    def add_paper(self, name: str, paper: Path) -> None:
+        with storage_errors(f"write {self.root / name}"):
+            paper.replace(self.root / name)
+
+    def finish(self, payload: Payload, *, scratch: Path, facts: ExportFacts) -> str:
+        with storage_errors(f"write {self.root / SHA256SUMS}"):
+            paper, sha256 = write_sums(payload, scratch)
+            settle(self.root)  # before a list that says that all is there
+            self.add_paper(SHA256SUMS, paper)
+            settle(self.root)
+        return sha256
+
+    def close(self) -> None:
+        pass
+
+    def _bring(self, source: FileIO, file: ExportFile, partial: Path) -> None:
+        """The file under the name ``partial``, proven by its hash."""
+        match self._how:
+            case "link":
+                check(source, file)
+                try:
+                    partial.hardlink_to(self._archive / file.path)
+                except OSError as error:
+                    raise self._impossible(error, "be linked", "--link") from error
+            case "reflink":
+                with partial.open("x+b", buffering=0) as there:
+                    try:
+                        _clone(source, there)
+                    except OSError as error:
+                        raise self._impossible(error, "be cloned", "--reflink") from error
+                    check(there, file)
+                    _set_date(partial, file)
+            case _:
+                with partial.open("xb", buffering=0) as there:
+                    copy(source, file, lambda chunk: write_all(there, chunk))
+                _set_date(partial, file)
+
+    def _impossible(self, error: OSError, what: str, option: str) -> OSError | UsageError:
+        """The error for a person, where it is one of the file system's and not of its space."""
+        if error.errno not in _IMPOSSIBLE:
+            return error
+        return UsageError(
+            f"Clips cannot {what} to {self.root}: {error.strerror}. That takes one file system for the "
+            f"archive and the export, and one that can do it. Leave {option} away, and they are copied."
+        )
+
+    def _make_folder(self, folder: Path) -> None:
+        with self._making_folders:
+            if folder not in self._known:
+                folder.mkdir(parents=True, exist_ok=True)
+                self._known.add(folder)
+
+
+class BagWriter(FolderWriter):
+    """A bag (RFC 8493) in the folder ``bag``: the payload is below ``data``, its own files beside that."""
+
+    def __init__(self, bag: Path, *, archive: Path, partials: Path, how: How) -> None:
+        super().__init__(bag / PAYLOAD, archive=archive, partials=partials, how=how)
+        self._bag = bag
+
+    def finish(self, payload: Payload, *, scratch: Path, facts: ExportFacts) -> str:
+        with storage_errors(f"write {self._bag}"):
+            settle(self._bag)
+            sha256 = ""
+            for name, paper in tag_files(payload, scratch=scratch, facts=facts):
+                if name == MANIFEST:
+                    sha256 = hash_file(paper)
+                paper.replace(self._bag / name)
+            settle(self._bag)
+        return sha256
+
+
+class InPlaceWriter(FolderWriter):
+    """The archive's own folder, which gets the papers beside its clips; they were verified just before."""
+
+    def add(self, file: ExportFile) -> Outcome:
+        if file.removed:
+            return "absent"
+        try:
+            size = (self.root / file.path).stat().st_size
+        except OSError as error:
+            raise mismatch(file, f"it cannot be read ({error.strerror})") from error
+        if size != file.bytes:
+            raise mismatch(file, "its bytes are not those that the catalog knows")
+        return "kept"
+
+
+def _clone(source: FileIO, there: FileIO) -> None:
+    try:
+        import fcntl
+    except ImportError:
+        raise OSError(errno.ENOSYS, "this system has no reflinks that this program knows of") from None
+    fcntl.ioctl(there, _FICLONE, source.fileno())
+
+
+def _set_date(path: Path, file: ExportFile) -> None:
+    seconds = file.recorded.timestamp()
+    os.utime(path, (seconds, seconds))
