@@ -215,8 +215,8 @@ def _forecast(given: Globals, request: Request, export: Export) -> None:
             click.echo(_part(name, part))
     click.echo(
         f"An export would hold {counted(total['clips'], 'clips')} and "
-        f"{counted(total['thumbnails'], 'thumbnails')}, {size(total['bytes'])}. It takes about {size(needed)} "
-        f"on a disk with {size(free)} free."
+        f"{counted(total['thumbnails'], 'thumbnails')}, {size(total['bytes'])}. It takes about "
+        f"{size(needed)} on a disk with {size(free)} free."
     )
     if export.plan.left_out:
         click.echo(f"Not in it, since their files are not here: {_statuses(export.plan.left_out)}.")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import os
-import threading
+import shutil
 from io import FileIO
 from pathlib import Path
 from typing import Literal, Protocol
@@ -71,31 +72,31 @@ class FolderWriter:
 
     def __init__(self, root: Path, *, archive: Path, partials: Path, how: How) -> None:
         self.root = root
-        self._archive = archive
-        self._partials = partials
+        self._archive = str(archive)
+        self._payload = str(root)  # text, for what is done with every file: a Path costs as much as a copy
+        self._partials = str(partials)
         self._how = how
-        self._known: set[Path] = set()
-        self._making_folders = threading.Lock()
-        for folder in (root, partials):
-            with storage_errors(f"make the folder {folder}"):
-                self._make_folder(folder)
+        self._known: set[str] = set()
+        with storage_errors(f"make the folder {partials}"):
+            if partials.exists():
+                shutil.rmtree(partials)
+            partials.mkdir(parents=True)
 
     def add(self, file: ExportFile) -> Outcome:
-        target = self.root / file.name
+        target = f"{self._payload}/{file.name}"
         if holds(target, file):
             return "kept"
         if file.removed:
             return "absent"
-        partial = self._partials / f"{file.number}.partial"
+        partial = f"{self._partials}/{file.number}"
         with opened(self._archive, file) as source, storage_errors(f"write {target}"):
-            self._make_folder(target.parent)
-            partial.unlink(missing_ok=True)
+            self._make_folder(target.rpartition("/")[0])
             try:
                 self._bring(source, file, partial)
-                partial.replace(target)
+                os.replace(partial, target)  # noqa: PTH105
             except BaseException:
                 with contextlib.suppress(OSError):
-                    partial.unlink(missing_ok=True)
+                    os.unlink(partial)  # noqa: PTH108
                 raise
         return "written"
 
@@ -114,26 +115,26 @@ class FolderWriter:
     def close(self) -> None:
         pass
 
-    def _bring(self, source: FileIO, file: ExportFile, partial: Path) -> None:
+    def _bring(self, source: FileIO, file: ExportFile, partial: str) -> None:
         """The file under the name ``partial``, proven by its hash."""
         match self._how:
             case "link":
                 check(source, file)
                 try:
-                    partial.hardlink_to(self._archive / file.path)
+                    os.link(f"{self._archive}/{file.path}", partial)
                 except OSError as error:
                     raise self._impossible(error, "be linked", "--link") from error
             case "reflink":
-                with partial.open("x+b", buffering=0) as there:
+                with FileIO(partial, "x+") as there:
                     try:
                         _clone(source, there)
                     except OSError as error:
                         raise self._impossible(error, "be cloned", "--reflink") from error
                     check(there, file)
-                    _set_date(partial, file)
+                _set_date(partial, file)
             case _:
-                with partial.open("xb", buffering=0) as there:
-                    copy(source, file, lambda chunk: write_all(there, chunk))
+                with FileIO(partial, "x") as there:
+                    copy(source, file, functools.partial(write_all, there))
                 _set_date(partial, file)
 
     def _impossible(self, error: OSError, what: str, option: str) -> OSError | UsageError:
@@ -145,11 +146,10 @@ class FolderWriter:
             f"archive and the export, and one that can do it. Leave {option} away, and they are copied."
         )
 
-    def _make_folder(self, folder: Path) -> None:
-        with self._making_folders:
-            if folder not in self._known:
-                folder.mkdir(parents=True, exist_ok=True)
-                self._known.add(folder)
+    def _make_folder(self, folder: str) -> None:
+        if folder not in self._known:
+            os.makedirs(folder, exist_ok=True)  # noqa: PTH103
+            self._known.add(folder)
 
 
 class BagWriter(FolderWriter):
@@ -178,7 +178,7 @@ class InPlaceWriter(FolderWriter):
         if file.removed:
             return "absent"
         try:
-            size = (self.root / file.path).stat().st_size
+            size = os.stat(f"{self._archive}/{file.path}").st_size  # noqa: PTH116
         except OSError as error:
             raise mismatch(file, f"it cannot be read ({error.strerror})") from error
         if size != file.bytes:
@@ -194,6 +194,6 @@ def _clone(source: FileIO, there: FileIO) -> None:
     fcntl.ioctl(there, _FICLONE, source.fileno())
 
 
-def _set_date(path: Path, file: ExportFile) -> None:
+def _set_date(path: str, file: ExportFile) -> None:
     seconds = file.recorded.timestamp()
     os.utime(path, (seconds, seconds))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -29,8 +29,9 @@ from .sequence import TarWriter, ZipWriter
 
 Tick = Callable[[int], object]
 
-_AHEAD = 4  # files given to each thread before the first of them is waited for
-_MARKED = 500  # files marked as out at a time
+_AHEAD = 3  # batches given to each thread before the first of them is waited for
+_BATCH = 16  # files: to hand each to a thread by itself costs more than to copy a small one
+_BATCH_BYTES = 8_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +111,7 @@ class Parts:
 
     def _writer(self, part: Part) -> Writer:
         place, archive = self._destination.part(part.number), self._archive.root
-        partials = self._destination.work(part.number)
+        partials = self._destination.work(part.number) / "files"
         match self._destination.form:
             case "zip":
                 return ZipWriter(place, archive=archive, now=self._at)
@@ -124,29 +125,21 @@ class Parts:
                 return FolderWriter(place, archive=archive, partials=partials, how=self._how)
 
     def _write_files(self, writer: Writer, part: Part, tick: Tick) -> None:
-        def add(file: ExportFile) -> tuple[ExportFile, Outcome | IntegrityError]:
-            try:
-                return file, writer.add(file)
-            except IntegrityError as error:
-                return file, error
+        def add(batch: list[ExportFile]) -> list[tuple[ExportFile, Outcome | IntegrityError]]:
+            return [(file, _added(writer, file)) for file in batch]
 
-        out: list[int] = []
         pool = ThreadPoolExecutor(writer.workers, thread_name_prefix="export")
         try:
-            planned = self._plan.files(part.number)
-            for file, outcome in in_order(pool, add, planned, ahead=_AHEAD * writer.workers):
-                if isinstance(outcome, IntegrityError):
-                    self._skip(file, outcome)
-                elif outcome != "absent":
+            batches = _batches(self._plan.files(part.number))
+            for batch in in_order(pool, add, batches, ahead=_AHEAD * writer.workers):
+                self._plan.mark(file.number for file, outcome in batch if outcome in ("written", "kept"))
+                for file, outcome in batch:
+                    if isinstance(outcome, IntegrityError):
+                        self._skip(file, outcome)
                     self.kept += outcome == "kept"
-                    out.append(file.number)
-                tick(file.bytes)
-                if len(out) >= _MARKED:
-                    self._plan.mark(out)
-                    out.clear()
+                tick(sum(file.bytes for file, _ in batch))
         finally:  # after an error or Ctrl-C, write no more than what was begun
             pool.shutdown(cancel_futures=True)
-        self._plan.mark(out)
 
     def _skip(self, file: ExportFile, error: IntegrityError) -> None:
         """A file that the catalog does not say is there any more is left out; else the error counts."""
@@ -214,3 +207,21 @@ class Parts:
                     and not self._plan.is_out(part.number, name)
                 ):
                     yield name
+
+
+def _added(writer: Writer, file: ExportFile) -> Outcome | IntegrityError:
+    try:
+        return writer.add(file)
+    except IntegrityError as error:
+        return error
+
+
+def _batches(planned: Iterable[ExportFile]) -> Iterator[list[ExportFile]]:
+    batch: list[ExportFile] = []
+    for file in planned:
+        batch.append(file)
+        if len(batch) == _BATCH or sum(each.bytes for each in batch) >= _BATCH_BYTES:
+            yield batch
+            batch = []
+    if batch:
+        yield batch

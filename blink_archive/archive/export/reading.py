@@ -6,31 +6,41 @@ import contextlib
 import hashlib
 import os
 import stat
+import threading
 from collections.abc import Callable, Iterator
 from io import FileIO
-from pathlib import Path
 
 from ...errors import IntegrityError
-from ..store import hash_open
 from .plan import ExportFile
 
 CHUNK = 1 << 20
 
+_FLAGS = os.O_RDONLY
+for _name in ("O_NOFOLLOW", "O_NONBLOCK", "O_BINARY"):  # no link elsewhere, no FIFO without a writer
+    _FLAGS |= getattr(os, _name, 0)
+
+
+class _Buffers(threading.local):
+    """A buffer for each thread: to make one costs more than to read a small clip."""
+
+    def __init__(self) -> None:
+        self.view = memoryview(bytearray(CHUNK))
+
+
+_buffers = _Buffers()
+
 
 @contextlib.contextmanager
-def opened(root: Path, file: ExportFile) -> Iterator[FileIO]:
+def opened(root: str, file: ExportFile) -> Iterator[FileIO]:
     """The file in the archive at ``root``, for reading. Raises `IntegrityError`, which names it, for one
     that is missing, no plain file, or cannot be read."""
-    flags = os.O_RDONLY
-    for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_BINARY"):  # no link elsewhere, no FIFO without a writer
-        flags |= getattr(os, name, 0)
     try:
-        descriptor = os.open(root / file.path, flags)
+        descriptor = os.open(f"{root}/{file.path}", _FLAGS)
     except (FileNotFoundError, NotADirectoryError):
         raise mismatch(file, "it is missing") from None
     except OSError as error:
         raise mismatch(file, f"it cannot be read ({error.strerror})") from error
-    with open(descriptor, "rb", buffering=0) as source:  # noqa: PTH123 - of a descriptor
+    with FileIO(descriptor, "rb") as source:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise mismatch(file, "it is no plain file")
         yield source
@@ -42,12 +52,11 @@ def copy(source: FileIO, file: ExportFile, write: Callable[[memoryview], object]
     Raises `IntegrityError` in the end, if they are not those that the catalog knows.
     """
     digest = hashlib.sha256()
-    buffer = memoryview(bytearray(min(CHUNK, max(file.bytes, 1))))
     length = 0
-    while count := _read(source, buffer, file):
-        digest.update(buffer[:count])
-        write(buffer[:count])
-        length += count
+    for chunk in chunks(source, file):
+        digest.update(chunk)
+        write(chunk)
+        length += len(chunk)
     if digest.hexdigest() != file.sha256:
         raise mismatch(file, "its bytes are not those that the catalog knows")
     return length
@@ -58,14 +67,32 @@ def check(source: FileIO, file: ExportFile) -> None:
     copy(source, file, len)
 
 
-def holds(path: Path, file: ExportFile) -> bool:
+def chunks(source: FileIO, file: ExportFile) -> Iterator[memoryview]:
+    """All bytes of ``source``, from where it stands; each chunk only until the next is asked for, or another
+    file is read by this thread. Raises `IntegrityError` where the disk does not give them."""
+    try:
+        yield from _pieces(source)
+    except OSError as error:
+        raise mismatch(file, f"it cannot be read ({error.strerror})") from error
+
+
+def _pieces(source: FileIO) -> Iterator[memoryview]:
+    view = _buffers.view
+    while count := source.readinto(view):
+        yield view[:count]
+
+
+def holds(path: str, file: ExportFile) -> bool:
     """Whether a plain file at ``path`` has the bytes of ``file``: its length, and then its hash."""
     try:
-        about = path.lstat()
+        about = os.lstat(path)
         if not stat.S_ISREG(about.st_mode) or about.st_size != file.bytes:
             return False
-        with path.open("rb", buffering=0) as there:
-            return hash_open(there) == file.sha256
+        with FileIO(path, "rb") as there:
+            digest = hashlib.sha256()
+            for piece in _pieces(there):
+                digest.update(piece)
+            return digest.hexdigest() == file.sha256
     except OSError:  # not there, or of no use
         return False
 
@@ -77,10 +104,3 @@ def mismatch(file: ExportFile, what: str) -> IntegrityError:
         "it. `blink-archive verify --repair` fetches it again where Blink still has it; then run the export "
         "again."
     )
-
-
-def _read(source: FileIO, buffer: memoryview, file: ExportFile) -> int:
-    try:
-        return source.readinto(buffer) or 0
-    except OSError as error:
-        raise mismatch(file, f"it cannot be read ({error.strerror})") from error

@@ -49,7 +49,7 @@ class SequenceWriter(abc.ABC):
 
     def __init__(self, target: Path, *, archive: Path, now: datetime) -> None:
         self._target = target
-        self._archive = archive
+        self._archive = str(archive)
         self._now = now.astimezone()
         self._partial = partial_of(target)
         self._at = 0  # where the next entry begins
