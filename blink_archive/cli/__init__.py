@@ -21,6 +21,7 @@ _COMMANDS = {
     "accounts": ("account", "List the accounts that are signed in."),
     "api": ("api", "Make any call to Blink."),
     "archive": ("archive", "Move the archive to another disk."),
+    "archive-all": ("archive_all", "Everything out of Blink, once, into one folder."),
     "arm": ("arm", "Arm networks: their cameras record what moves."),
     "camera": ("camera", "Tell cameras what to do, and see their settings."),
     "catalog": ("catalog", "Back the catalog up, check it, make it anew from the folder."),

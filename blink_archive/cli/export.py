@@ -14,6 +14,7 @@ from .output import bars_wanted, counted, now, print_json, printable, size, with
 from .quantities import Size
 
 if TYPE_CHECKING:
+    from ..archive.export.destination import Form
     from ..archive.export.parts import PartReport
     from ..archive.export.plan import Part
     from ..archive.export.run import Export, Report, Request
@@ -105,7 +106,7 @@ def _request(
     from ..archive.export.run import Request
     from ..archive.layout import Layout
 
-    kind = form or {".zip": "zip", ".tar": "tar"}.get(destination.suffix.lower(), "folder")
+    kind = form_of(destination, form)
     if how != "copy" and kind in ("zip", "tar"):
         raise UsageError(f"--{how} is for folders and bags. Leave it away for a {kind}.")
     if split_size == 0:
@@ -116,11 +117,24 @@ def _request(
         wanted=make_filter(**chosen, now=now()),
         arguments=chosen | {"format": kind, "split_size": split_size, "how": how, "layout": layout},
         selection=_in_words(chosen),
-        form=kind,  # type: ignore[arg-type]
+        form=kind,
         how=how,  # type: ignore[arg-type]
         limit=split_size,
         filed=None if layout is None else Layout.parse(layout),
     )
+
+
+def form_of(destination: Path, form: str | None) -> Form:
+    """What a destination becomes: what was asked for, else what its ending says."""
+    match form or destination.suffix.lower():
+        case "zip" | ".zip":
+            return "zip"
+        case "tar" | ".tar":
+            return "tar"
+        case "bag":
+            return "bag"
+        case _:
+            return "folder"
 
 
 def _in_words(chosen: dict[str, Any]) -> str:
@@ -195,7 +209,7 @@ def tell(given: Globals, report: Report) -> None:
 def _forecast(given: Globals, request: Request, export: Export) -> None:
     parts = export.plan.parts
     total = {name: sum(getattr(part, name) for part in parts) for name in ("clips", "thumbnails", "bytes")}
-    needed, free = export.needed(), shutil.disk_usage(request.destination.parent).free
+    needed, free = export.needed(), shutil.disk_usage(export.destination.disk()).free
     names = [str(export.destination.part(part.number)) for part in parts]
     if given.json:
         print_json(

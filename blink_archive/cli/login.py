@@ -68,7 +68,7 @@ def login_command(given: Globals, *, method: str | None, code: str | None, resen
     elif resend:
         session = _with_another_pin(given, method or _waiting(given))
     else:
-        session = _begin(given, method or "app")
+        session = sign_in(given, method or "app")
     if given.json:
         print_json(facts(session))
     else:
@@ -112,7 +112,8 @@ def _with_another_pin(given: Globals, method: str) -> Session:
     return _ask_for_pin(given, way)
 
 
-def _begin(given: Globals, method: str) -> Session:
+def sign_in(given: Globals, method: str) -> Session:
+    """A new sign-in, to its end. Raises `CodeNeeded` where nobody is there to type the code."""
     from ..client import ClassicSignIn, SignIn
 
     match method:

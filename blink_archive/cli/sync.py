@@ -34,7 +34,7 @@ def init_command(given: Globals) -> None:
 
     An unattended `sync` writes only to a folder made so: a disk that is not mounted is an empty one.
     """
-    archive, new = _create(given)
+    archive, new = make_archive(given)
     if given.json:
         print_json({"archive": str(archive.root), "uuid": archive.marker.uuid, "new": new})
     elif new:
@@ -89,7 +89,7 @@ def _conclude(given: Globals, archive: Archive, summary: Summary, asked: Asked) 
     from ..sync.run import exit_code
 
     if not given.json:
-        _tell(given, summary)
+        tell_sync(given, summary)
     found, code = summary.as_json(), summary.exit_code
     if asked.wish is not None and code not in (0, 3):
         given.say("Nothing is deleted at Blink, since the sync did not end well.")
@@ -143,7 +143,7 @@ def _archive(given: Globals, *, create: bool) -> Archive:
                 f"{given.root()} was left as it is. Name the archive's folder with --archive, or run this "
                 "again and answer y."
             )
-    return _create(given)[0]
+    return make_archive(given)[0]
 
 
 def _has_archive(given: Globals) -> bool:
@@ -155,7 +155,8 @@ def _has_archive(given: Globals) -> bool:
     return is_archive(given.root())
 
 
-def _create(given: Globals) -> tuple[Archive, bool]:
+def make_archive(given: Globals) -> tuple[Archive, bool]:
+    """The archive of the account that is signed in, and whether it is new."""
     from ..archive.folder import create_archive
 
     return create_archive(
@@ -222,7 +223,7 @@ def _dry_run(given: Globals, asked: Asked) -> None:
     click.echo(f"Nothing was fetched or recorded{'' if wish is None else ', or deleted at Blink'}.")
 
 
-def _tell(given: Globals, summary: Summary) -> None:
+def tell_sync(given: Globals, summary: Summary) -> None:
     """The summary for a person: the account, then what needs attention."""
     for warning in summary.warnings:
         given.say(f"Warning: {warning}")

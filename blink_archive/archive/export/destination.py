@@ -40,6 +40,10 @@ class Destination:
         suffix = "" if self.is_folder else self.path.suffix
         return self.path.with_name(f"{self.path.name.removesuffix(suffix)}-{number:03}{suffix}")
 
+    def disk(self) -> Path:
+        """A folder that is there, on the disk that it goes to."""
+        return self.path if self.is_folder and self.path.is_dir() else self.path.parent
+
     def payload(self, number: int) -> Path:
         """Where the clips of a part that is a folder lie."""
         return self.part(number) / PAYLOAD if self.form == "bag" else self.part(number)

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from ...errors import UsageError
+from ..hashing import hash_file
 from ..layout import SHA256SUMS
-from ..store import hash_file, storage_errors
+from ..store import storage_errors
 from .bag import PAYLOAD, tag_files
 from .disk import settle, write_all
 from .facts import ExportFacts

@@ -17,8 +17,9 @@ from ..catalog import Catalog, catalog_errors
 from ..days import files
 from ..filters import Filter
 from ..folder import Archive
+from ..hashing import hash_file
 from ..layout import CATALOG, SHA256SUMS
-from ..store import hash_file, storage_errors
+from ..store import storage_errors
 from ..verify import in_order
 from .destination import Destination
 from .documents import NAMES, documents
@@ -51,7 +52,8 @@ class Parts:
     """Writes the parts of one plan.
 
     ``kept`` counts files that were there already; ``skipped`` are those that left the archive meanwhile, and
-    ``strays`` those in the destination that are not of this export. ``at`` is when the export began.
+    ``strays`` those in the destination that are not of this export. ``at`` is when the export began, and
+    ``goes_on`` whether an earlier run did so.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class Parts:
         selection: str,
         wanted: Filter,
         at: datetime,
+        goes_on: bool,
     ) -> None:
         self._archive = archive
         self._catalog = catalog
@@ -74,6 +77,7 @@ class Parts:
         self._selection = selection
         self._wanted = wanted
         self._at = at
+        self._goes_on = goes_on
         self.kept = 0
         self.skipped: list[str] = []
         self.strays: list[str] = []
@@ -185,7 +189,7 @@ class Parts:
 
     def _look_for_strays(self, part: Part) -> None:
         """Raises `IntegrityError` for one in a bag, which would not be valid with it."""
-        if not self._destination.is_folder or self._how == "in place":
+        if not self._goes_on or not self._destination.is_folder or self._how == "in place":
             return
         for name in self._foreign(self._destination.payload(part.number), part):
             if self._destination.form == "bag":

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from io import FileIO
 
 from ...errors import IntegrityError
+from ..hashing import hash_file
 from .plan import ExportFile
 
 CHUNK = 1 << 20
@@ -70,16 +71,12 @@ def check(source: FileIO, file: ExportFile) -> None:
 def chunks(source: FileIO, file: ExportFile) -> Iterator[memoryview]:
     """All bytes of ``source``, from where it stands; each chunk only until the next is asked for, or another
     file is read by this thread. Raises `IntegrityError` where the disk does not give them."""
+    view = _buffers.view
     try:
-        yield from _pieces(source)
+        while count := source.readinto(view):
+            yield view[:count]
     except OSError as error:
         raise mismatch(file, f"it cannot be read ({error.strerror})") from error
-
-
-def _pieces(source: FileIO) -> Iterator[memoryview]:
-    view = _buffers.view
-    while count := source.readinto(view):
-        yield view[:count]
 
 
 def holds(path: str, file: ExportFile) -> bool:
@@ -88,11 +85,7 @@ def holds(path: str, file: ExportFile) -> bool:
         about = os.lstat(path)
         if not stat.S_ISREG(about.st_mode) or about.st_size != file.bytes:
             return False
-        with FileIO(path, "rb") as there:
-            digest = hashlib.sha256()
-            for piece in _pieces(there):
-                digest.update(piece)
-            return digest.hexdigest() == file.sha256
+        return hash_file(path) == file.sha256
     except OSError:  # not there, or of no use
         return False
 

@@ -108,7 +108,7 @@ def planned(archive: Archive, request: Request, *, now: Callable[[], datetime]) 
         try:
             if not goes_on and request.how != "in place":
                 destination.check_free(len(plan.parts))
-            yield Export(archive, catalog, request, destination, journal, plan, now=now)
+            yield Export(archive, catalog, request, destination, journal, plan, goes_on=goes_on, now=now)
         finally:
             plan.close()
     finally:
@@ -133,6 +133,7 @@ class Export:
         journal: Journal,
         plan: Plan,
         *,
+        goes_on: bool,
         now: Callable[[], datetime],
     ) -> None:
         self.plan = plan
@@ -141,6 +142,7 @@ class Export:
         self._catalog = catalog
         self._request = request
         self._journal = journal
+        self._goes_on = goes_on
         self._now = now
 
     def is_finished(self, part: Part) -> bool:
@@ -163,7 +165,7 @@ class Export:
         `StorageError`, `ArchiveBusy`, `Interrupted`, and `UsageError` where the file system cannot do what
         was asked for. What is whole by then is kept, and the same export goes on from there.
         """
-        check_space(self.destination.path.parent, self.needed())
+        check_space(self.destination.disk(), self.needed())
         with self.destination.held():
             self._journal.planned_at = utc_text(self._now()) if self._renews() else self._journal.planned_at
             self._journal.finished_at = None
@@ -193,6 +195,7 @@ class Export:
             selection=self._request.selection,
             wanted=self._journal.restored(self._request.wanted),
             at=from_utc_text(self._journal.planned_at),
+            goes_on=self._goes_on,
         )
         done = []
         for part in self.plan.parts:
