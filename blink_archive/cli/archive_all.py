@@ -78,7 +78,7 @@ def archive_all_command(
 
 
 def _check_options() -> None:
-    """Raise `UsageError` where another archive is named than DEST; one in the environment is nobody's wish."""
+    """Raise `UsageError` where another archive than DEST is named; the environment's is nobody's wish."""
     context = click.get_current_context()
     for each in (context, context.find_root()):
         for name in ("archive_dir", "catalog"):
@@ -149,10 +149,9 @@ class _All:
         if given.json:
             print_json(self.told | {"missing": missing, "stopped": self._stopped, "exit_code": code})
             return code
-        for status, reason, count in missing[:_SHOWN]:
-            given.say(
-                f"Missing: {counted(count, 'clips')}, {status}{f': {printable(reason)}' if reason else ''}."
-            )
+        for each in missing[:_SHOWN]:
+            reason = f": {printable(each['reason'])}" if each["reason"] else ""
+            given.say(f"Missing: {counted(each['clips'], 'clips')}, {each['status']}{reason}.")
         if len(missing) > _SHOWN:
             given.say("… and more, for other reasons: `blink-archive query 'SELECT * FROM missing'`.")
         if self._stopped is not None:
@@ -246,11 +245,12 @@ class _All:
         return report.as_json()
 
 
-def _missing(archive: Archive) -> list[tuple[str, str | None, int]]:
-    """(status, reason, how many) of the clips that Blink listed and that are not here."""
+def _missing(archive: Archive) -> list[dict[str, Any]]:
+    """The clips that Blink listed and that are not here: how many, by status and reason."""
     catalog = archive.open_catalog()
     try:
-        rows = catalog.rows("SELECT status, reason, count(*) AS n FROM missing GROUP BY 1, 2 ORDER BY n DESC")
+        return catalog.rows(
+            "SELECT status, reason, count(*) AS clips FROM missing GROUP BY 1, 2 ORDER BY clips DESC"
+        )
     finally:
         catalog.close()
-    return [(row["status"], row["reason"], row["n"]) for row in rows]

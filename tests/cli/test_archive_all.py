@@ -90,18 +90,20 @@ def test_without_a_terminal_a_code_is_told_how_to_enter(world: World, tmp_path: 
     expect_all(world, folder)
 
 
-def test_what_is_missing_is_told_with_its_reason(world: World, tmp_path: Path) -> None:
+def test_what_is_missing_is_told_with_its_reason(make_world: MakeWorld, tmp_path: Path) -> None:
     """A clip that Blink does not give: all else is taken, the clip and the reason are told, exit 3; the same
     command takes it once Blink gives it."""
+    world = make_world(clips=4, hostile=False)
+    world.clock.pass_by(minutes=11)
     victim = world.blink.cloud.live_clips()[0]
-    fault = Fault(kind="status", status=500, endpoint="clip", clip=victim)
+    fault = Fault(kind="status", status=500, endpoint="clip", match=f"{victim}")
     world.blink.faults.add(fault)
     done = world.run("archive-all", str(tmp_path / "all"))
     assert done.returncode == 3, done.stderr
     assert re.search(r"Missing: 1 clip, waiting: .*500", done.stderr), done.stderr
     told = json.loads(world.run("archive-all", str(tmp_path / "all"), "--json").stdout)
     assert told["exit_code"] == 3
-    assert [status for status, _, _ in told["missing"]] == ["waiting"]
+    assert [(each["status"], each["clips"]) for each in told["missing"]] == [("waiting", 1)]
     world.blink.faults.clear()
     done = world.run("archive-all", str(tmp_path / "all"))
     assert done.returncode == 0, done.stderr
