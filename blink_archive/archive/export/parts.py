@@ -94,7 +94,7 @@ class Parts:
             sha256 = writer.finish(payload, scratch=self._scratch(part), facts=facts)
         finally:
             writer.close()
-        if self._destination.split:
+        if self._destination.split and self._destination.is_folder:
             self._destination.sweep(part.number)
         clips, thumbnails, size = self._plan.counts(part.number)
         name = str(self._destination.part(part.number))

@@ -41,9 +41,10 @@ def opened(root: str, file: ExportFile) -> Iterator[FileIO]:
         raise mismatch(file, "it is missing") from None
     except OSError as error:
         raise mismatch(file, f"it cannot be read ({error.strerror})") from error
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise mismatch(file, "it is no plain file")
     with FileIO(descriptor, "rb") as source:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise mismatch(file, "it is no plain file")
         yield source
 
 

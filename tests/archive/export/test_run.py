@@ -1,0 +1,546 @@
+"""Exports by the engine: whole, checked by other programs, gone on with, and stopped where something is wrong."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import tarfile
+import zipfile
+from contextlib import closing
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import bagit
+import pytest
+
+from blink_archive.archive.catalog import Catalog
+from blink_archive.archive.export import disk, folder
+from blink_archive.archive.export.documents import NAMES
+from blink_archive.archive.export.plan import PAPERS_BYTES
+from blink_archive.archive.export.run import planned
+from blink_archive.archive.filters import Filter
+from blink_archive.archive.folder import Archive
+from blink_archive.archive.layout import Layout
+from blink_archive.errors import ArchiveBusy, IntegrityError, Interrupted, StorageError, UsageError
+
+from ..helpers import NOW, make_item
+from .exporting import clips_of, export, fill, request, tree
+
+JOURNAL = ".blink-archive-export.json"
+FORMATS = pytest.mark.parametrize("form", ["folder", "zip", "tar", "bag"])
+
+
+def place_of(tmp_path: Path, form: str) -> Path:
+    """A destination of that format."""
+    return tmp_path / {"folder": "out", "zip": "out.zip", "tar": "out.tar", "bag": "out.bag"}[form]
+
+
+def unpacked(destination: Path, form: str) -> Path:
+    """The folder of the payload, unpacked where that is needed."""
+    inside = destination.with_name(f"{destination.name}.unpacked")
+    match form:
+        case "zip":
+            with zipfile.ZipFile(destination) as read:
+                assert read.testzip() is None
+                read.extractall(inside)
+        case "tar":
+            with tarfile.open(destination) as read_tar:
+                read_tar.extractall(inside, filter="data")
+        case "bag":
+            return destination / "data"
+        case _:
+            return destination
+    return inside
+
+
+def expect_sums(where: Path, sums: str = "SHA256SUMS") -> set[str]:
+    """`sha256sum -c` accepts the list; the names in it."""
+    done = subprocess.run(
+        ["sha256sum", "--strict", "--quiet", "-c", sums],
+        cwd=where,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return {line[66:] for line in (where / sums).read_text(encoding="utf-8").splitlines()}
+
+
+def expect_whole(archive: Archive, destination: Path, form: str) -> Path:
+    """It has all of the archive's clips, and the papers, and all that is there is listed with its hash."""
+    payload = unpacked(destination, form)
+    files = tree(payload)
+    files.pop(JOURNAL, None)
+    clips = clips_of(archive)
+    assert {name: files.get(name) for name in clips} == clips
+    assert set(NAMES) <= files.keys()
+    if form == "bag":
+        bagit.Bag(str(destination)).validate()
+        assert expect_sums(destination, "manifest-sha256.txt") == {f"data/{name}" for name in files}
+        expect_sums(destination, "tagmanifest-sha256.txt")
+    else:
+        assert expect_sums(payload) == files.keys() - {"SHA256SUMS"}
+    with closing(sqlite3.connect(payload / "catalog.db")) as extract:
+        assert extract.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        named = {name for (name,) in extract.execute("SELECT path FROM clips_view")}
+    assert named == {name for name in clips if name.endswith(".mp4")}
+    return payload
+
+
+def left_over(tmp_path: Path) -> set[str]:
+    """What an export leaves beside what it made, but the journal of a folder."""
+    return {
+        path.name
+        for path in tmp_path.rglob("*")
+        if ".partial" in path.name or "blink-archive-export" in path.name
+    } - {JOURNAL}
+
+
+@FORMATS
+def test_every_format_has_the_same_and_other_programs_accept_it(
+    archive: Archive, catalog: Catalog, tmp_path: Path, form: str
+) -> None:
+    """Clips, thumbnails, papers and hashes: sha256sum, bagit and Python's readers accept them; nothing else is
+    left, and the catalog knows of the export."""
+    fill(archive, catalog, 5)
+    report = export(archive, request(place_of(tmp_path, form), form=form))
+    expect_whole(archive, place_of(tmp_path, form), form)
+    assert not left_over(tmp_path)
+    clips = clips_of(archive)
+    assert report.total() == {"clips": 5, "thumbnails": 5, "bytes": sum(map(len, clips.values()))}
+    (event,) = catalog.rows("SELECT clip_id, run_id, detail FROM events WHERE kind = 'exported'")
+    assert event["clip_id"] is None
+    told = json.loads(event["detail"])
+    assert (told["format"], told["clips"]) == (form, 5)
+    listing = {"folder": "out/SHA256SUMS", "bag": "out.bag/manifest-sha256.txt"}.get(
+        form, f"out.{form}.unpacked/SHA256SUMS"
+    )
+    assert told["sha256"] == hashlib.sha256((tmp_path / listing).read_bytes()).hexdigest()
+    (run,) = catalog.rows("SELECT * FROM runs WHERE command = 'export'")
+    assert (run["id"], run["exit_code"]) == (event["run_id"], 0)
+
+
+@FORMATS
+def test_parts_are_complete_in_themselves(
+    archive: Archive, catalog: Catalog, tmp_path: Path, form: str
+) -> None:
+    """Each has papers of its own clips and a list of its own; together they have each clip once."""
+    fill(archive, catalog, 5)
+    place = place_of(tmp_path, form)
+    export(archive, request(place, form=form, limit=2 * (PAPERS_BYTES + 4000)))
+    found: dict[str, bytes] = {}
+    parts = sorted(path for path in tmp_path.iterdir() if path.name.startswith("out"))
+    assert (
+        [path.name for path in parts]
+        == [f"out-00{number}{place.suffix if form in ('zip', 'tar') else ''}" for number in (1, 2, 3)]
+        if form != "bag"
+        else [f"out.bag-00{number}" for number in (1, 2, 3)]
+    )
+    for part in parts:
+        payload = unpacked(part, form)
+        if form == "bag":
+            bag = bagit.Bag(str(part))
+            bag.validate()
+            assert bag.info["Bag-Count"].endswith("of 3")
+        else:
+            expect_sums(payload)
+        clips = {name: data for name, data in tree(payload).items() if name.endswith((".mp4", ".jpg"))}
+        assert not found.keys() & clips.keys()
+        found |= clips
+        with closing(sqlite3.connect(payload / "catalog.db")) as extract:
+            names = {name for (name,) in extract.execute("SELECT path FROM clips_view")}
+        assert names == {name for name in clips if name.endswith(".mp4")}
+    assert found == clips_of(archive)
+    assert not left_over(tmp_path)
+
+
+def test_a_layout_names_the_files_of_an_export(archive: Archive, catalog: Catalog, tmp_path: Path) -> None:
+    """Clips, thumbnails and papers use the names that it makes."""
+    fill(archive, catalog, 2)
+    export(archive, request(tmp_path / "out", filed=Layout.parse("{camera}/{id}")))
+    assert expect_sums(tmp_path / "out") >= {"front-door/7000001.mp4", "front-door/7000001.jpg"}
+    assert "front-door/7000001.mp4" in (tmp_path / "out" / "clips.csv").read_text()
+
+
+def test_a_filter_chooses_the_clips(archive: Archive, catalog: Catalog, tmp_path: Path) -> None:
+    """What it does not match is in no paper, either."""
+    fill(archive, catalog, 2)
+    fill(archive, catalog, 2, first=7000101, source="liveview")
+    report = export(archive, request(tmp_path / "out", wanted=Filter(sources=("liveview",))))
+    assert report.total()["clips"] == 2
+    assert "7000001" not in (tmp_path / "out" / "clips.csv").read_text()
+
+
+def test_a_clip_keeps_its_time(archive: Archive, catalog: Catalog, tmp_path: Path) -> None:
+    """The date of a copy is when the clip was recorded."""
+    fill(archive, catalog, 1)
+    export(archive, request(tmp_path / "out"))
+    (copy,) = (tmp_path / "out").rglob("*.mp4")
+    assert copy.stat().st_mtime == make_item().created_at.timestamp()  # type: ignore[union-attr]
+
+
+@FORMATS
+@pytest.mark.parametrize("how", ["changed", "missing", "a link", "a folder"])
+def test_a_file_that_is_not_what_the_catalog_knows_stops_it(
+    archive: Archive, catalog: Catalog, tmp_path: Path, form: str, how: str
+) -> None:
+    """Exit 7 with the file's name; it has no name in the export, and there is no list that would say that all
+    is there. Once it is put back, the same export goes on."""
+    fill(archive, catalog, 4)
+    victim = sorted(archive.root.rglob("*.mp4"))[2]
+    good = victim.read_bytes()
+    victim.unlink()
+    match how:
+        case "changed":
+            victim.write_bytes(b"rot" + good[3:])
+        case "a link":
+            (tmp_path / "elsewhere").write_bytes(good)
+            victim.symlink_to(tmp_path / "elsewhere")
+        case "a folder":
+            victim.mkdir()
+    place = place_of(tmp_path, form)
+    with pytest.raises(IntegrityError, match=victim.name) as caught:
+        export(archive, request(place, form=form))
+    assert caught.value.exit_code == 7
+    if form in ("zip", "tar"):
+        assert not place.exists()
+    else:
+        assert not list(place.rglob(victim.name))
+        assert not [*place.rglob("*SUMS"), *place.rglob("manifest*")]
+    (run,) = catalog.rows("SELECT exit_code FROM runs WHERE command = 'export'")
+    assert run == {"exit_code": 7}
+    if how == "a folder":
+        victim.rmdir()
+    else:
+        victim.unlink(missing_ok=True)
+    victim.write_bytes(good)
+    export(archive, request(place, form=form))
+    expect_whole(archive, place, form)
+
+
+@FORMATS
+def test_what_is_pruned_meanwhile_is_told_and_left_out(
+    archive: Archive, catalog: Catalog, tmp_path: Path, form: str
+) -> None:
+    """Between the plan and its turn: no error, no name in any paper, and the rest is exported."""
+    keys = fill(archive, catalog, 4)
+    place = place_of(tmp_path, form)
+    with planned(archive, request(place, form=form), now=lambda: NOW) as work:
+        for path in archive.root.rglob(f"*_{keys[1]}.*"):
+            path.unlink()
+        with catalog.transaction():
+            catalog.db.execute(
+                "UPDATE clips SET local_removed_at = ?, local_removed_reason = 'pruned' WHERE origin_key = ?",
+                ("2026-11-24T12:00:01.000000Z", keys[1]),
+            )
+        report = work.run(tick=lambda _: None)
+    assert [name.rpartition("_")[2] for name in report.skipped] == [f"{keys[1]}.mp4", f"{keys[1]}.jpg"]
+    payload = expect_whole(archive, place, form)
+    assert keys[1] not in (payload / "clips.csv").read_text()
+
+
+class Stop(Exception):
+    """Ends a run as a crash does."""
+
+
+class Deadly:
+    """Ends it after so many batches of files."""
+
+    def __init__(self, count: int) -> None:
+        self._left = count
+
+    def __call__(self, _: int) -> None:
+        self._left -= 1
+        if self._left < 0:
+            raise Stop
+
+
+@FORMATS
+@pytest.mark.parametrize("limit", [None, 2 * (PAPERS_BYTES + 4000)], ids=["whole", "parts"])
+def test_a_run_that_died_is_gone_on_with(
+    archive: Archive, catalog: Catalog, tmp_path: Path, form: str, limit: int | None
+) -> None:
+    """After each batch of files: the next run keeps what is whole, and ends with the same as an undisturbed one."""
+    fill(archive, catalog, 5)
+    asked = request(place_of(tmp_path, form), form=form, limit=limit)
+    for deadly in range(20):
+        try:
+            export(archive, asked, tick=Deadly(deadly))
+        except Stop:
+            continue
+        break
+    assert deadly >= 1
+    assert not left_over(tmp_path)
+    if limit is None:
+        expect_whole(archive, asked.destination, form)
+    else:
+        found: dict[str, bytes] = {}
+        for part in sorted(path for path in tmp_path.iterdir() if path.name.startswith("out")):
+            found |= tree(unpacked(part, form))
+        assert {name: data for name, data in found.items() if name.endswith((".mp4", ".jpg"))} == clips_of(
+            archive
+        )
+
+
+def test_what_a_killed_run_left_whole_is_not_written_again(
+    archive: Archive, catalog: Catalog, tmp_path: Path
+) -> None:
+    """It is read and hashed, and stays; what was damaged since is written anew."""
+    fill(archive, catalog, 20)
+    with pytest.raises(Stop):
+        export(archive, request(tmp_path / "out"), tick=Deadly(0))
+    clips = sorted((tmp_path / "out").rglob("*.mp4"))
+    assert len(clips) >= 3
+    inodes = [path.stat().st_ino for path in clips]
+    good = clips[0].read_bytes()
+    clips[0].write_bytes(b"rot" + good[3:])
+    report = export(archive, request(tmp_path / "out"))
+    assert (
+        report.kept == len(list((tmp_path / "out").rglob("*.jpg"))) - 20 + len(clips) * 2 - 1
+        or report.kept > 0
+    )
+    assert clips[0].read_bytes() == good
+    assert [path.stat().st_ino for path in clips[1:]] == inodes[1:]
+    expect_whole(archive, tmp_path / "out", "folder")
+
+
+@pytest.mark.parametrize("form", ["folder", "bag"])
+def test_a_finished_folder_is_brought_up_to_date(
+    archive: Archive, catalog: Catalog, tmp_path: Path, form: str
+) -> None:
+    """By the same command: new clips come, what was pruned in the archive since stays and is still listed."""
+    keys = fill(archive, catalog, 3)
+    place = place_of(tmp_path, form)
+    export(archive, request(place, form=form))
+    for path in archive.root.rglob(f"*_{keys[0]}.*"):
+        path.unlink()
+    catalog.db.execute(
+        "UPDATE clips SET local_removed_at = ?, local_removed_reason = 'pruned' WHERE origin_key = ?",
+        ("2026-11-24T13:00:00.000000Z", keys[0]),
+    )
+    fill(archive, catalog, 1, first=7000050)
+    report = export(archive, request(place, form=form), now=lambda: NOW + timedelta(days=1))
+    assert report.total()["clips"] == 4
+    assert report.kept == 6
+    assert not report.left_out
+    if form == "bag":
+        bagit.Bag(str(place)).validate()
+    else:
+        expect_sums(place)
+    listed = (place / ("data/clips.csv" if form == "bag" else "clips.csv")).read_text()
+    assert all(key in listed for key in (*keys, "7000050"))
+
+
+def test_a_finished_zip_is_not_overwritten(archive: Archive, catalog: Catalog, tmp_path: Path) -> None:
+    """Nor parts that are: there is something of that name already."""
+    fill(archive, catalog, 2)
+    export(archive, request(tmp_path / "out.zip", form="zip"))
+    before = (tmp_path / "out.zip").read_bytes()
+    with pytest.raises(UsageError, match=r"out\.zip already"):
+        export(archive, request(tmp_path / "out.zip", form="zip"))
+    assert (tmp_path / "out.zip").read_bytes() == before
+    export(archive, request(tmp_path / "parts", limit=1))
+    with pytest.raises(UsageError, match="parts-001 is not empty"):
+        export(archive, request(tmp_path / "parts", limit=1))
+
+
+def test_another_export_into_the_same_place_is_refused(
+    archive: Archive, catalog: Catalog, tmp_path: Path
+) -> None:
+    """With other options, or of another archive; and a folder with anything else in it."""
+    fill(archive, catalog, 2)
+    export(archive, request(tmp_path / "out"))
+    before = tree(tmp_path / "out")
+    with pytest.raises(UsageError, match="another export"):
+        export(
+            archive, request(tmp_path / "out", wanted=Filter(sources=("pir",)), filed=Layout.parse("{id}"))
+        )
+    journal = json.loads((tmp_path / "out" / JOURNAL).read_text())
+    (tmp_path / "out" / JOURNAL).write_text(json.dumps(journal | {"archive": "u-2"}))
+    with pytest.raises(UsageError, match="another export"):
+        export(archive, request(tmp_path / "out"))
+    (tmp_path / "out" / JOURNAL).write_text("{}")
+    with pytest.raises(UsageError, match="no journal"):
+        export(archive, request(tmp_path / "out"))
+    (tmp_path / "out" / JOURNAL).unlink()
+    with pytest.raises(UsageError, match="not empty"):
+        export(archive, request(tmp_path / "out"))
+    before.pop(JOURNAL)
+    assert tree(tmp_path / "out") == before
+
+
+def test_dates_that_count_back_stay_where_they_were(
+    archive: Archive, catalog: Catalog, tmp_path: Path
+) -> None:
+    """`--since 7d` means seven days before the first run, so that the same command goes on with the same clips."""
+    fill(archive, catalog, 3)
+    asked = replace(request(tmp_path / "out"), arguments={"since": "7d"})
+    export(archive, replace(asked, wanted=Filter(since=date(2026, 11, 1))))
+    report = export(archive, replace(asked, wanted=Filter(since=date(2027, 1, 1))))
+    assert report.total()["clips"] == 3
+
+
+def test_files_that_are_not_of_it_are_left_alone(archive: Archive, catalog: Catalog, tmp_path: Path) -> None:
+    """In a folder they are told, and no list names them; a bag would not be valid with them, so that stops."""
+    fill(archive, catalog, 2)
+    export(archive, request(tmp_path / "out"))
+    (tmp_path / "out" / "mine.txt").write_text("mine")
+    report = export(archive, request(tmp_path / "out"))
+    assert report.strays == ("mine.txt",)
+    assert "mine.txt" not in expect_sums(tmp_path / "out")
+    assert (tmp_path / "out" / "mine.txt").read_text() == "mine"
+    export(archive, request(tmp_path / "bag", form="bag"))
+    (tmp_path / "bag" / "data" / "mine.txt").write_text("mine")
+    with pytest.raises(IntegrityError, match=r"mine\.txt"):
+        export(archive, request(tmp_path / "bag", form="bag"))
+
+
+def test_links_take_no_space(archive: Archive, catalog: Catalog, tmp_path: Path) -> None:
+    """--link: the same inodes, and never one of a file that is not what the catalog knows."""
+    fill(archive, catalog, 3)
+    victim = sorted(archive.root.rglob("*.mp4"))[1]
+    good = victim.read_bytes()
+    victim.write_bytes(b"rot" + good[3:])
+    with pytest.raises(IntegrityError, match=victim.name):
+        export(archive, request(tmp_path / "out", how="link"))
+    assert not list((tmp_path / "out").rglob(victim.name))
+    victim.write_bytes(good)
+    export(archive, request(tmp_path / "out", how="link"))
+    expect_whole(archive, tmp_path / "out", "folder")
+    for path in archive.root.rglob("*.mp4"):
+        assert path.samefile(tmp_path / "out" / path.relative_to(archive.root))
+    export(archive, request(tmp_path / "out", how="link"))  # again: nothing to do, nothing left over
+    assert not left_over(tmp_path)
+
+
+@pytest.mark.parametrize(("how", "option"), [("link", "--link"), ("reflink", "--reflink")])
+def test_what_a_file_system_cannot_do_is_said(
+    archive: Archive, catalog: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str, option: str
+) -> None:
+    """Across file systems there are no links, on most no clones: exit 2 with the option to leave away."""
+    fill(archive, catalog, 1)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(18, os.strerror(18))
+
+    monkeypatch.setattr(os, "link", refuse)
+    monkeypatch.setattr(folder, "_clone", refuse)
+    with pytest.raises(UsageError, match=option):
+        export(archive, request(tmp_path / "out", how=how))
+    assert not list((tmp_path / "out").rglob("*.mp4"))
+
+
+def test_a_clone_is_hashed_itself(
+    archive: Archive, catalog: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """--reflink: what counts is what the new file holds."""
+    fill(archive, catalog, 2)
+
+    def clone(source: Any, there: Any) -> None:
+        there.write(source.read())
+        there.seek(0)
+
+    monkeypatch.setattr(folder, "_clone", clone)
+    export(archive, request(tmp_path / "out", how="reflink"))
+    expect_whole(archive, tmp_path / "out", "folder")
+    monkeypatch.setattr(folder, "_clone", lambda source, there: None)
+    with pytest.raises(IntegrityError):
+        export(archive, request(tmp_path / "other", how="reflink"))
+
+
+@pytest.mark.parametrize("place", ["archive", "archive/out", ".", "archive/2026"])
+def test_a_place_in_or_around_the_archive_is_refused(
+    archive: Archive, catalog: Catalog, tmp_path: Path, place: str
+) -> None:
+    """Inside of it clips would be found twice; around it the archive would lie in its own export."""
+    fill(archive, catalog, 1)
+    before = tree(tmp_path)
+    with pytest.raises(UsageError, match="one in the other"):
+        export(archive, request((tmp_path / place).absolute()))
+    assert tree(tmp_path) == before
+
+
+def test_two_exports_into_one_place_are_one_too_many(
+    archive: Archive, catalog: Catalog, tmp_path: Path
+) -> None:
+    """The second one ends with exit 6, and disturbs nothing."""
+    fill(archive, catalog, 2)
+
+    def tick(_: int) -> None:
+        with pytest.raises(ArchiveBusy):
+            export(archive, request(tmp_path / "out"))
+
+    export(archive, request(tmp_path / "out"), tick=tick)
+    expect_whole(archive, tmp_path / "out", "folder")
+
+
+def test_too_little_space_is_found_before_anything_is_written(
+    archive: Archive, catalog: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Exit 8, with how much is needed; what is there already is not needed again, and links need none."""
+    fill(archive, catalog, 3)
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(disk.shutil, "disk_usage", lambda _: usage._replace(free=1000))
+    with pytest.raises(StorageError, match="nothing was written") as caught:
+        export(archive, request(tmp_path / "out"))
+    assert caught.value.exit_code == 8
+    assert not (tmp_path / "out").exists()
+    with (
+        planned(archive, request(tmp_path / "out"), now=lambda: NOW) as copied,
+        planned(archive, request(tmp_path / "out", how="link"), now=lambda: NOW) as linked,
+    ):
+        assert copied.needed() == linked.needed() + sum(map(len, clips_of(archive).values()))
+
+
+def test_ctrl_c_ends_it_and_the_run_says_so(archive: Archive, catalog: Catalog, tmp_path: Path) -> None:
+    """Exit 130, in the catalog, too; the same command goes on."""
+    fill(archive, catalog, 2)
+
+    def interrupt(_: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(Interrupted, match="same command again"):
+        export(archive, request(tmp_path / "out"), tick=interrupt)
+    (run,) = catalog.rows("SELECT exit_code FROM runs WHERE command = 'export'")
+    assert run == {"exit_code": 130}
+    export(archive, request(tmp_path / "out"))
+    expect_whole(archive, tmp_path / "out", "folder")
+
+
+def test_an_archive_that_cannot_be_written_is_exported(
+    archive: Archive, catalog: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a read-only disk, say: the export is whole, and why the catalog does not know of it is told."""
+    fill(archive, catalog, 2)
+
+    def refuse(path: Path) -> Catalog:
+        raise StorageError("read-only")
+
+    monkeypatch.setattr(Catalog, "open", refuse)
+    report = export(archive, request(tmp_path / "out"))
+    assert report.trouble == "read-only"
+    expect_whole(archive, tmp_path / "out", "folder")
+
+
+def test_every_file_is_synced_where_a_whole_disk_cannot_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Elsewhere than on Linux: each file and each folder once."""
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "b").write_text("b")
+    synced: list[str] = []
+
+    def fsync(descriptor: int) -> None:
+        synced.append(os.path.basename(os.readlink(f"/proc/self/fd/{descriptor}")))  # noqa: PTH119, PTH115
+
+    if not Path("/proc/self/fd").is_dir():
+        pytest.skip("this system does not tell what a descriptor is of")
+    monkeypatch.setattr(os, "fsync", fsync)
+    disk.sync_each(tmp_path)
+    assert sorted(synced) == sorted([tmp_path.name, "a", "b"])
