@@ -80,7 +80,8 @@ class Destination:
             place = self.part(number)
             if self.is_folder and place.is_dir():
                 with storage_errors(f"look into {place}"):
-                    if not any(place.iterdir()):
+                    # a run that was killed before its journal was written has left nothing but what is ours
+                    if all(each.name.startswith(OURS) for each in place.iterdir()):
                         continue
                 raise UsageError(
                     f"{place} is not empty, and no export that goes on. Name a folder that is new or empty."
