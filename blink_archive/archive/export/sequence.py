@@ -5,12 +5,14 @@ from __future__ import annotations
 import abc
 import contextlib
 import hashlib
+import json
 import os
 import struct
 import tarfile
+import tempfile
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from io import FileIO
@@ -174,22 +176,26 @@ class ZipWriter(SequenceWriter):
 
     def __init__(self, target: Path, *, archive: Path, now: datetime) -> None:
         super().__init__(target, archive=archive, now=now)
-        self._entries: list[zipfile.ZipInfo] = []
+        with storage_errors(f"write beside {target}"):
+            self._entries = _Entries(target.parent)
+
+    def close(self) -> None:
+        super().close()
+        self._entries.close()
 
     def _head(self, entry: Entry, crc: int) -> bytes:
         return _zip_info(entry, crc).FileHeader()
 
     def _taken(self, entry: Entry, crc: int) -> None:
-        info = _zip_info(entry, crc)
-        info.header_offset = self._at
-        self._entries.append(info)
+        self._entries.add(entry, crc, self._at)
 
     def _padding(self, length: int) -> bytes:
         return b""
 
     def _end(self) -> None:
         with zipfile.ZipFile(cast("IO[bytes]", _Appended(self._file)), "w") as directory:
-            directory.filelist = self._entries
+            # zipfile counts them and goes through them once; its list of them would grow with the archive
+            directory.filelist = cast("list[zipfile.ZipInfo]", self._entries)
         self._file.truncate()
 
 
@@ -218,6 +224,34 @@ class TarWriter(SequenceWriter):
 def partial_of(target: Path) -> Path:
     """What a file is called until it is whole."""
     return target.with_name(f"{target.name}.partial")
+
+
+class _Entries:
+    """What the directory of a ZIP is made from, in a file without a name in ``folder``."""
+
+    def __init__(self, folder: Path) -> None:
+        self._file = tempfile.TemporaryFile("w+", encoding="utf-8", dir=folder)  # noqa: SIM115
+        self._count = 0
+
+    def add(self, entry: Entry, crc: int, place: int) -> None:
+        fields = [entry.name, entry.bytes, entry.when.isoformat(), crc, place]
+        self._file.write(f"{json.dumps(fields)}\n")
+        self._count += 1
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[zipfile.ZipInfo]:
+        self._file.seek(0)
+        for line in self._file:
+            name, size, when, crc, place = json.loads(line)
+            info = _zip_info(Entry(name, size, datetime.fromisoformat(when)), crc)
+            info.header_offset = place
+            yield info
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):  # of what a full disk did not take
+            self._file.close()
 
 
 class _Appended:
