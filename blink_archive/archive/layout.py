@@ -22,6 +22,7 @@ INCOMING = ".incoming"
 CATALOG = "catalog.db"
 SHA256SUMS = "SHA256SUMS"
 CLIPS_JSON = "clips.json"
+EXPORT = ".blink-archive-export"  # what begins so in the destination of an export is the program's own
 
 _SLUG_LENGTH = 60  # of 255 bytes for a name; the time and the id need about 60
 _LONGEST_PART = 240  # bytes of a name: 255, but for the number of a clash and an offset with seconds

@@ -20,6 +20,7 @@ from .catalog import Catalog, catalog_errors
 from .days import files
 from .findings import Finding, check_file
 from .folder import Archive
+from .layout import EXPORT
 from .tree import strangers, unlike_days
 
 T = TypeVar("T")
@@ -136,8 +137,8 @@ def verify(
     were never verified first, then those whose turn was longest ago.
 
     ``share`` (more than 0, up to 1) reads only so many of the files, evenly spread from a ``start`` (0 up
-    to 1, chosen at random), and leaves the days' own files out. After ``limit`` no other clip is begun; half
-    of it is for the look at the folder, which comes first. What is well is told to ``dates`` as it goes on,
+    to 1, chosen at random), and leaves the days' own files out, which an export never has. After ``limit`` no
+    other clip is begun; half of it is for the look at the folder, which comes first. What is well is told to ``dates`` as it goes on,
     also if it is interrupted. ``running`` tells whether a sync is writing at that moment, whose files are
     left alone; ``progress`` is told the bytes read. Raises `ArchiveError` if the catalog cannot be read.
     """
@@ -148,18 +149,19 @@ def verify(
         return clock() - began >= seconds / 2
 
     other, foreign = strangers(catalog, folder, running=running, stop=half_over)
-    days = {} if share is not None else unlike_days(catalog, folder, running=running, stop=half_over)
+    of_days = share is None and not (folder / f"{EXPORT}.json").exists()
+    days = unlike_days(catalog, folder, running=running, stop=half_over) if of_days else {}
     searched = not half_over()
     if dates is not None:
         dates.days(list(days))
     reading = _Reading(catalog, folder, dates, progress=progress, clock=clock, end=began + seconds)
     reading.run(share, start, workers=workers or os.cpu_count() or 1)
-    of_days = [finding for found in days.values() for finding in found]
+    unlike = [finding for found in days.values() for finding in found]
     return Report(
         checked=reading.checked,
         bytes=reading.bytes,
         other=other,
-        findings=(*reading.findings, *of_days, *foreign),
+        findings=(*reading.findings, *unlike, *foreign),
         days=tuple(days),
         left=reading.left,
         searched=searched,

@@ -80,8 +80,9 @@ def export_command(
 
     Beside the clips and thumbnails lie index.html, which plays them offline, tables (clips.csv, clips.json),
     a custody log, a report of gaps, a catalog of just these clips, and SHA256SUMS. Each file is hashed on its
-    way out, and one that is not what the catalog knows ends the export (exit code 7). What is proven is what
-    was read from the archive: `verify --against DEST`, or `sha256sum -c` there, reads what was written.
+    way out, and one that is not what the catalog knows ends the export (exit code 7). That proves what was
+    read from the archive; what was written is read by `sha256sum -c SHA256SUMS` in DEST, or for a folder of
+    all clips by `verify --against DEST`.
 
     The same command again goes on where it was stopped or killed, keeping what is whole. A finished folder or
     bag is brought up to date by it; nothing is removed there. A ZIP or tar is called DEST.partial until it is
@@ -115,7 +116,7 @@ def _request(
     return Request(
         destination=absolute(destination, option="DEST"),
         wanted=make_filter(**chosen, now=now()),
-        arguments=chosen | {"format": kind, "split_size": split_size, "how": how, "layout": layout},
+        arguments=chosen | {"format": kind, "split_size": split_size, "layout": layout},
         selection=_in_words(chosen),
         form=kind,
         how=how,  # type: ignore[arg-type]

@@ -12,9 +12,9 @@ from typing import Literal
 from filelock import FileLock, Timeout
 
 from ...errors import ArchiveBusy, UsageError
+from ..layout import EXPORT
 from ..store import storage_errors
 from .bag import PAYLOAD
-from .plan import OURS
 from .sequence import partial_of
 
 Form = Literal["folder", "zip", "tar", "bag"]
@@ -55,16 +55,21 @@ class Destination:
 
     def work(self, number: int) -> Path:
         """A folder for what of a part is not finished, on the same disk; it goes in the end."""
-        return self.part(number) / OURS if self.is_folder else self._own
+        return self.part(number) / EXPORT if self.is_folder else self._own
 
     @property
     def _own(self) -> Path:
         if self.is_folder and not self.split:
-            return self.path / OURS
-        return self.path.with_name(f"{self.path.name}{OURS}")
+            return self.path / EXPORT
+        return self.path.with_name(f"{self.path.name}{EXPORT}")
 
     def check_apart(self, archive: Path) -> None:
-        """Raise `UsageError` for a place inside the archive, or around it, or in no folder."""
+        """Raise `UsageError` for a place inside the archive, or around it, or in no folder, or with a name
+        that is no text."""
+        try:
+            str(self.path).encode()
+        except UnicodeEncodeError:
+            raise UsageError(f"SQLite takes no name that is not text, as {str(self.path)!r} is.") from None
         if not self.path.name or not self.path.parent.is_dir():
             raise UsageError(f"There is no folder {self.path.parent}. Make it, or name another destination.")
         place, root = self.path.resolve(), archive.resolve()
@@ -81,7 +86,7 @@ class Destination:
             if self.is_folder and place.is_dir():
                 with storage_errors(f"look into {place}"):
                     # a run that was killed before its journal was written has left nothing but what is ours
-                    if all(each.name.startswith(OURS) for each in place.iterdir()):
+                    if all(each.name.startswith(EXPORT) for each in place.iterdir()):
                         continue
                 raise UsageError(
                     f"{place} is not empty, and no export that goes on. Name a folder that is new or empty."

@@ -85,7 +85,7 @@ class FolderWriter:
 
     def add(self, file: ExportFile) -> Outcome:
         target = f"{self._payload}/{file.name}"
-        if holds(target, file):
+        if holds(target, file) and not (self._how == "copy" and self._is_the_archives(target, file)):
             return "kept"
         if file.removed:
             return "absent"
@@ -137,6 +137,13 @@ class FolderWriter:
                 with FileIO(partial, "x") as there:
                     copy(source, file, functools.partial(write_all, there))
                 _set_date(partial, file)
+
+    def _is_the_archives(self, target: str, file: ExportFile) -> bool:
+        """Whether an earlier run linked it."""
+        try:
+            return os.path.samefile(target, f"{self._archive}/{file.path}")  # noqa: PTH121
+        except OSError:
+            return False
 
     def _impossible(self, error: OSError, what: str, option: str) -> OSError | UsageError:
         """The error for a person, where it is one of the file system's and not of its space."""

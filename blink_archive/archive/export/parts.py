@@ -18,14 +18,14 @@ from ..days import files
 from ..filters import Filter
 from ..folder import Archive
 from ..hashing import hash_file
-from ..layout import CATALOG, SHA256SUMS
+from ..layout import CATALOG, EXPORT, SHA256SUMS
 from ..store import storage_errors
 from ..verify import in_order
 from .destination import Destination
 from .documents import NAMES, documents
 from .facts import ExportFacts
 from .folder import BagWriter, FolderWriter, How, InPlaceWriter, Outcome, Writer
-from .plan import OURS, ExportFile, Part, Plan
+from .plan import ExportFile, Part, Plan
 from .sequence import TarWriter, ZipWriter
 
 Tick = Callable[[int], object]
@@ -202,12 +202,12 @@ class Parts:
     def _foreign(self, payload: Path, part: Part) -> Iterator[str]:
         papers = {*NAMES, SHA256SUMS}
         for parent, folders, names in os.walk(payload):
-            folders[:] = [each for each in folders if not each.startswith(OURS)]
+            folders[:] = [each for each in folders if not each.startswith(EXPORT)]
             for each in names:
                 name = (Path(parent) / each).relative_to(payload).as_posix()
                 if (
                     name not in papers
-                    and not name.startswith(OURS)
+                    and not name.startswith(EXPORT)
                     and not self._plan.is_out(part.number, name)
                 ):
                     yield name

@@ -19,8 +19,8 @@ from ..filters import Filter, where
 from ..layout import SHA256SUMS, Layout
 from .documents import NAMES
 
-PAPERS_BYTES = 8000  # of a clip in all the papers together, and of its entries in a ZIP or tar: about so many
-OURS = ".blink-archive-export"  # what begins so in a destination is the program's own
+PAPERS_BYTES = 7000  # of a clip in all the papers together, and of its entries in a ZIP or tar: about so many
+PAPERS_LEAST = 200_000  # of the papers, however few the clips are
 _RESERVED = {name.casefold() for name in (*NAMES, SHA256SUMS)}
 
 # In a file of SQLite's own, so that a plan of any length takes little memory.
@@ -70,7 +70,7 @@ class ExportFile:
 class Part:
     """One part of an export, or all of it: how many clips and thumbnails, in how many bytes together.
 
-    ``oversize``: it is one clip, and larger than a part was to be. ``fingerprint`` tells two plans of it
+    ``oversize``: it is one clip, and with its papers larger than a part was to be. ``fingerprint`` tells two plans of it
     apart.
     """
 
@@ -84,7 +84,7 @@ class Part:
 
 def cut(sizes: Iterable[int], limit: int | None) -> Iterator[int]:
     """The number of the part, from 1 on, that each clip goes to: as many of them in a row as ``limit`` bytes
-    hold, one at least. Without a limit, all go to the first."""
+    hold, one at least. Without a limit (None), all go to the first."""
     part, used = 1, 0
     for size in sizes:
         if limit is not None and used and used + size > limit:
@@ -169,7 +169,8 @@ class Plan:
         """Take these rows of ``clips``, in their order, and cut them into parts."""
         clips, sized = tee(clips)
         self._db.execute("BEGIN")
-        for clip, part in zip(clips, cut(map(_size, sized), limit), strict=True):
+        room = None if limit is None else limit - PAPERS_LEAST
+        for clip, part in zip(clips, cut(map(_size, sized), room), strict=True):
             self._add(part, clip, filed)
         self._db.execute("COMMIT")
         self.parts = tuple(self._parts(limit))
@@ -218,7 +219,7 @@ class Plan:
             ):
                 digest.update(f"{sha256}  {name}\n".encode())
                 size += length
-            oversize = limit is not None and size + PAPERS_BYTES * clips > limit
+            oversize = limit is not None and size + PAPERS_BYTES * clips + PAPERS_LEAST > limit
             yield Part(part, clips, thumbnails, size, oversize, digest.hexdigest())
 
 

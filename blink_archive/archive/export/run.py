@@ -21,7 +21,7 @@ from .disk import check_space
 from .folder import How
 from .journal import Journal
 from .parts import PartReport, Parts, Tick
-from .plan import PAPERS_BYTES, Part, Plan, make_plan
+from .plan import PAPERS_BYTES, PAPERS_LEAST, Part, Plan, make_plan
 from .record import Record
 from .sequence import partial_of
 
@@ -30,8 +30,8 @@ from .sequence import partial_of
 class Request:
     """What is to be exported, and how.
 
-    ``arguments`` are the command's own, by which it is known again; ``selection`` says the filter in words,
-    "" for all clips. ``limit`` is in bytes a part. ``filed`` names the files anew.
+    ``arguments`` are the command's own, by which it is known again, but for ``how``; ``selection`` says the
+    filter in words, "" for all clips. ``limit`` is in bytes a part. ``filed`` names the files anew.
     """
 
     destination: Path
@@ -92,8 +92,8 @@ def planned(archive: Archive, request: Request, *, now: Callable[[], datetime]) 
         )
     elif not journal.is_of(archive.marker.uuid, request.arguments):
         raise UsageError(
-            f"{destination.path} is another export: of another archive, or with other options. Name another "
-            "destination."
+            f"{destination.path} is another export: of another archive, or with other options, says "
+            f"{destination.journal}. Name another destination, or remove that one."
         )
     catalog = archive.open_catalog()
     try:
@@ -226,7 +226,7 @@ class Export:
 
     def _needed(self, part: Part) -> int:
         place = self.destination.part(part.number)
-        papers = PAPERS_BYTES * part.clips
+        papers = PAPERS_LEAST + PAPERS_BYTES * part.clips
         if not self.destination.is_folder:
             return max(part.bytes + papers - _size(partial_of(place)), 0)
         if self._request.how != "copy":

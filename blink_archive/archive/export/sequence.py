@@ -57,6 +57,8 @@ class SequenceWriter(abc.ABC):
         self._at = 0  # where the next entry begins
         flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
         with storage_errors(f"write {self._partial}"):
+            if target.exists():  # whole, and of this export: what changed since is written anew
+                target.replace(self._partial)
             self._file = open(os.open(self._partial, flags, 0o666), "r+b", buffering=0)  # noqa: PTH123, SIM115
             self._left = os.fstat(self._file.fileno()).st_size  # by a killed run; 0 once it is gone through
 

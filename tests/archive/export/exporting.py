@@ -33,7 +33,7 @@ def fill(
 
 def request(destination: Path, *, wanted: Filter | None = None, **options: Any) -> Request:
     """What is asked for; its options are its arguments, too."""
-    told = {name: str(value) for name, value in options.items()}
+    told = {name: str(value) for name, value in options.items() if name != "how"}
     return Request(destination, wanted or Filter(), told, **options)
 
 

@@ -20,7 +20,7 @@ from typing import Any
 
 from blink_archive.archive import feed, homescreen
 from blink_archive.archive.export import folder, sequence
-from blink_archive.archive.export.plan import PAPERS_BYTES
+from blink_archive.archive.export.plan import PAPERS_BYTES, PAPERS_LEAST
 from blink_archive.archive.export.run import Request
 from blink_archive.archive.folder import Archive, create_archive
 
@@ -29,7 +29,7 @@ from .exporting import clips_of, export, fill, request
 from .test_run import expect_whole, left_over, place_of, unpacked
 
 _STEPS = {"open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link", "os.utime", "os.truncate"}
-_PARTS = 2 * (PAPERS_BYTES + 4000)
+_PARTS = PAPERS_LEAST + 2 * (PAPERS_BYTES + 4000)
 
 
 class Killer:

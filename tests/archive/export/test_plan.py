@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from blink_archive.archive.catalog import Catalog
-from blink_archive.archive.export.plan import PAPERS_BYTES, Plan, cut, make_plan
+from blink_archive.archive.export.plan import PAPERS_BYTES, PAPERS_LEAST, Plan, cut, make_plan
 from blink_archive.archive.filters import Filter
 from blink_archive.archive.folder import Archive
 from blink_archive.archive.layout import Layout
@@ -152,7 +152,7 @@ def test_a_clip_and_its_thumbnail_stay_together(archive: Archive, catalog: Catal
         assert [part.clips for part in made.parts] == [1] * 6
         assert all(part.oversize for part in made.parts)
         assert all(len(list(made.files(part.number))) == 2 for part in made.parts)
-    with plan(catalog, limit=3 * (PAPERS_BYTES + 4000)) as made:
+    with plan(catalog, limit=PAPERS_LEAST + 3 * (PAPERS_BYTES + 4000)) as made:
         assert [part.clips for part in made.parts] == [3, 3]
         assert not any(part.oversize for part in made.parts)
         assert {number for (number,) in made.elsewhere(1)} == {file.clip_id for file in made.files(2)}

@@ -22,7 +22,8 @@ import pytest
 from blink_archive.archive.catalog import Catalog
 from blink_archive.archive.export import disk, folder
 from blink_archive.archive.export.documents import NAMES
-from blink_archive.archive.export.plan import PAPERS_BYTES
+from blink_archive.archive.export.journal import Journal
+from blink_archive.archive.export.plan import PAPERS_BYTES, PAPERS_LEAST
 from blink_archive.archive.export.run import planned
 from blink_archive.archive.filters import Filter
 from blink_archive.archive.folder import Archive
@@ -133,7 +134,7 @@ def test_parts_are_complete_in_themselves(
     """Each has papers of its own clips and a list of its own; together they have each clip once."""
     fill(archive, catalog, 5)
     place = place_of(tmp_path, form)
-    export(archive, request(place, form=form, limit=2 * (PAPERS_BYTES + 4000)))
+    export(archive, request(place, form=form, limit=PAPERS_LEAST + 2 * (PAPERS_BYTES + 4000)))
     found: dict[str, bytes] = {}
     parts = sorted(path for path in tmp_path.iterdir() if path.name.startswith("out"))
     assert (
@@ -262,7 +263,7 @@ class Deadly:
 
 
 @FORMATS
-@pytest.mark.parametrize("limit", [None, 2 * (PAPERS_BYTES + 4000)], ids=["whole", "parts"])
+@pytest.mark.parametrize("limit", [None, PAPERS_LEAST + 2 * (PAPERS_BYTES + 4000)], ids=["whole", "parts"])
 def test_a_run_that_died_is_gone_on_with(
     archive: Archive, catalog: Catalog, tmp_path: Path, form: str, limit: int | None
 ) -> None:
@@ -417,6 +418,38 @@ def test_links_take_no_space(archive: Archive, catalog: Catalog, tmp_path: Path)
         assert path.samefile(tmp_path / "out" / path.relative_to(archive.root))
     export(archive, request(tmp_path / "out", how="link"))  # again: nothing to do, nothing left over
     assert not left_over(tmp_path)
+
+
+def test_links_and_copies_take_turns(archive: Archive, catalog: Catalog, tmp_path: Path) -> None:
+    """Where links were refused the same export is copied; a copy of what an earlier run linked is one."""
+    fill(archive, catalog, 2)
+    export(archive, request(tmp_path / "out", how="link"))
+    assert export(archive, request(tmp_path / "out")).kept == 0
+    for path in archive.root.rglob("*.mp4"):
+        assert not path.samefile(tmp_path / "out" / path.relative_to(archive.root))
+    assert export(archive, request(tmp_path / "out", how="link")).kept == 4
+    expect_whole(archive, tmp_path / "out", "folder")
+
+
+@pytest.mark.parametrize("form", ["zip", "tar"])
+def test_a_part_that_has_its_name_and_is_not_told_of_yet(
+    archive: Archive, catalog: Catalog, tmp_path: Path, form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed between its name and the journal: it is gone over, and nothing of it is written again."""
+    fill(archive, catalog, 3)
+    real = Journal.save
+
+    def die(journal: Journal) -> None:
+        if journal.parts:
+            raise Stop
+        real(journal)
+
+    monkeypatch.setattr(Journal, "save", die)
+    with pytest.raises(Stop):
+        export(archive, request(place_of(tmp_path, form), form=form))
+    monkeypatch.undo()
+    assert export(archive, request(place_of(tmp_path, form), form=form)).kept == 6
+    expect_whole(archive, place_of(tmp_path, form), form)
 
 
 @pytest.mark.parametrize(("how", "option"), [("link", "--link"), ("reflink", "--reflink")])
