@@ -138,9 +138,10 @@ def verify(
 
     ``share`` (more than 0, up to 1) reads only so many of the files, evenly spread from a ``start`` (0 up
     to 1, chosen at random), and leaves the days' own files out, which an export never has. After ``limit`` no
-    other clip is begun; half of it is for the look at the folder, which comes first. What is well is told to ``dates`` as it goes on,
-    also if it is interrupted. ``running`` tells whether a sync is writing at that moment, whose files are
-    left alone; ``progress`` is told the bytes read. Raises `ArchiveError` if the catalog cannot be read.
+    other clip is begun; half of it is for the look at the folder, which comes first. What is well is told to
+    ``dates`` as it goes on, also if it is interrupted. ``running`` tells whether a sync is writing at that
+    moment, whose files are left alone; ``progress`` is told the bytes read. Raises `ArchiveError` if the
+    catalog cannot be read.
     """
     began = clock()
     seconds = float("inf") if limit is None else limit.total_seconds()

@@ -70,8 +70,8 @@ class ExportFile:
 class Part:
     """One part of an export, or all of it: how many clips and thumbnails, in how many bytes together.
 
-    ``oversize``: it is one clip, and with its papers larger than a part was to be. ``fingerprint`` tells two plans of it
-    apart.
+    ``oversize``: it is one clip, and with its papers larger than a part was to be. ``fingerprint`` tells two
+    plans of it apart.
     """
 
     number: int
