@@ -188,16 +188,22 @@ class Parts:
         return folder
 
     def _look_for_strays(self, part: Part) -> None:
-        """Raises `IntegrityError` for one in a bag, which would not be valid with it."""
+        """Raises `IntegrityError` for one in a bag, which would not be valid with it. What an earlier run put
+        into this part and is in another one by now, since older clips came, is removed."""
         if not self._goes_on or not self._destination.is_folder or self._how == "in place":
             return
-        for name in self._foreign(self._destination.payload(part.number), part):
-            if self._destination.form == "bag":
+        payload = self._destination.payload(part.number)
+        for name in list(self._foreign(payload, part)):
+            if self._plan.is_elsewhere(part.number, name):
+                with storage_errors(f"remove {payload / name}"):
+                    (payload / name).unlink()
+            elif self._destination.form == "bag":
                 raise IntegrityError(
                     f"{self._destination.part(part.number)} has a file that is not of this export, {name}. "
                     "Move it elsewhere and run the export again."
                 )
-            self.strays.append(name)
+            else:
+                self.strays.append(name)
 
     def _foreign(self, payload: Path, part: Part) -> Iterator[str]:
         papers = {*NAMES, SHA256SUMS}

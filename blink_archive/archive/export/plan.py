@@ -139,6 +139,11 @@ class Plan:
         """The ids of the clips of all other parts."""
         return self._db.execute("SELECT clip_id FROM clips WHERE part <> ?", (part,))
 
+    def is_elsewhere(self, part: int, name: str) -> bool:
+        """Whether a file of that name is to be in another part."""
+        found = self._db.execute("SELECT 1 FROM files WHERE part <> ? AND name = ?", (part, name))
+        return found.fetchone() is not None
+
     def payload(self, part: int) -> Iterator[tuple[str, str, int]]:
         """(name, SHA-256, bytes) of each file of the part that is out."""
         return self._db.execute(

@@ -20,7 +20,7 @@ import bagit
 import pytest
 
 from blink_archive.archive.catalog import Catalog
-from blink_archive.archive.export import disk, folder
+from blink_archive.archive.export import disk, folder, sequence
 from blink_archive.archive.export.documents import NAMES
 from blink_archive.archive.export.journal import Journal
 from blink_archive.archive.export.plan import PAPERS_BYTES, PAPERS_LEAST
@@ -326,16 +326,62 @@ def test_a_finished_folder_is_brought_up_to_date(
         ("2026-11-24T13:00:00.000000Z", keys[0]),
     )
     fill(archive, catalog, 1, first=7000050)
-    report = export(archive, request(place, form=form), now=lambda: NOW + timedelta(days=1))
-    assert report.total()["clips"] == 4
-    assert report.kept == 6
-    assert not report.left_out
+    for days, kept in ((1, 6), (2, 8)):
+        report = export(archive, request(place, form=form), now=lambda days=days: NOW + timedelta(days=days))  # type: ignore[misc]
+        assert report.total()["clips"] == 4
+        assert report.kept == kept
+        assert not report.left_out
     if form == "bag":
         bagit.Bag(str(place)).validate()
     else:
         expect_sums(place)
     listed = (place / ("data/clips.csv" if form == "bag" else "clips.csv")).read_text()
     assert all(key in listed for key in (*keys, "7000050"))
+
+
+@FORMATS
+def test_an_older_clip_that_comes_between_two_runs(
+    archive: Archive, catalog: Catalog, tmp_path: Path, form: str
+) -> None:
+    """All parts are of one plan in the end, those that were finished too: each clip is in one of them."""
+    fill(archive, catalog, 5, first=7000101)
+    asked = request(place_of(tmp_path, form), form=form, limit=PAPERS_LEAST + 2 * (PAPERS_BYTES + 4000))
+    with pytest.raises(Stop):
+        export(archive, asked, tick=Deadly(2))
+    fill(archive, catalog, 1, first=7000001)
+    assert not export(archive, asked).strays
+    held: list[str] = []
+    for part in sorted(path for path in tmp_path.iterdir() if path.name.startswith("out")):
+        held += [name for name in tree(unpacked(part, form)) if name.endswith((".mp4", ".jpg"))]
+        if form == "bag":
+            bagit.Bag(str(part)).validate()
+    assert sorted(held) == sorted(clips_of(archive))
+
+
+@FORMATS
+def test_what_is_said_to_be_there_is_durable_first(
+    archive: Archive, catalog: Catalog, tmp_path: Path, form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A ZIP or tar is synced before it gets its name. A folder is synced before the list of its hashes is added, and
+    after that before the journal calls it finished."""
+    fill(archive, catalog, 2)
+    place = place_of(tmp_path, form)
+    seen: list[tuple[bool, bool]] = []
+
+    def note(_: Path) -> None:
+        listing = [*place.glob("SHA256SUMS"), *place.glob("manifest*")] if place.is_dir() else []
+        journal = place / JOURNAL
+        seen.append(
+            (
+                place.is_file() or bool(listing),
+                journal.exists() and 'finished_at": null' not in journal.read_text(),
+            )
+        )
+
+    monkeypatch.setattr(folder, "settle", note)
+    monkeypatch.setattr(sequence, "sync_file", note)
+    export(archive, request(place, form=form))
+    assert seen == ([(False, False)] if form in ("zip", "tar") else [(False, False), (True, False)])
 
 
 def test_a_finished_zip_is_not_overwritten(archive: Archive, catalog: Catalog, tmp_path: Path) -> None:
