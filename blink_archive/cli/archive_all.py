@@ -10,9 +10,10 @@ from click.core import ParameterSource
 
 from ..errors import BlinkArchiveError, CodeNeeded, IntegrityError, Interrupted, NotSignedIn, UsageError
 from .export import run_with_bar, tell
+from .globals import absolute
 from .interrupts import run_interruptibly
 from .login import sign_in
-from .options import Globals, NamedPath, absolute, command
+from .options import Globals, NamedPath, command
 from .output import bars_wanted, counted, now, print_json, printable, size, with_byte_bar
 from .quantities import Size
 from .sync import make_archive, sync_once, tell_sync
@@ -63,8 +64,11 @@ def archive_all_command(
     """
     if form and not to:
         raise UsageError("--format is for what --to names. Add it, or leave the format away.")
+    from ..archive.layout import CATALOG
+
     _check_options()
-    given.archive_dir, given.catalog = absolute(destination, option="DEST"), None
+    given.archive_dir = absolute(destination, option="DEST")
+    given.catalog = given.archive_dir / CATALOG
     _check_folder(given.root())
     work = _All(given, steps=4 if to is None else 5)
     extra = None if to is None else _request(absolute(to, option="--to"), form)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import UsageError
-from .options import Globals, NamedPath, absolute, command, filter_options, make_filter
+from .globals import absolute
+from .options import Globals, NamedPath, command, filter_options, make_filter, mark_options
 from .output import bars_wanted, counted, now, print_json, printable, size, with_byte_bar
 from .quantities import Size
 
@@ -25,11 +26,12 @@ _SHOWN = 10
 @command("export", variables="BLINK_ARCHIVE_EXPORT")
 @click.argument("destination", metavar="DEST", type=NamedPath())
 @filter_options
+@mark_options
 @click.option(
     "--text",
     metavar="WORDS",
-    help='Clips whose camera, network, description or labels hold all of these words; "in quotes": a phrase; '
-    "park*: what begins so.",
+    help="Clips whose camera, network, description, labels or note hold all of these words; "
+    '"in quotes": a phrase; park*: what begins so.',
 )
 @click.option(
     "--format",
@@ -141,11 +143,11 @@ def form_of(destination: Path, form: str | None) -> Form:
 def _in_words(chosen: dict[str, Any]) -> str:
     """``since 2026-11-01, camera Front door or Garden``; "" for all clips."""
     words = []
-    for name in ("since", "until", "camera", "network", "source", "text"):
+    for name in ("since", "until", "camera", "network", "source", "label", "text"):
         value = chosen[name]
         if value:
             words.append(f"{name} {value if isinstance(value, str) else ' or '.join(value)}")
-    return ", ".join(words)
+    return ", ".join([*words, "starred"] if chosen["starred"] else words)
 
 
 def _run(given: Globals, request: Request, *, dry_run: bool) -> None:

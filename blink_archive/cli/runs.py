@@ -85,6 +85,7 @@ def _did(summary: dict[str, Any]) -> Iterator[str]:
     figures: tuple[tuple[str, Any], ...] = (
         ("clips fetched", summary.get("fetched")),
         ("clips imported", summary.get("imported")),
+        ("clips exported", summary.get("exported")),
         ("files removed", summary.get("removed")),
         ("clips deleted", summary.get("deleted")),
         ("files repaired", summary.get("repaired")),

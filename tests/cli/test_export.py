@@ -50,6 +50,7 @@ def test_it_says_what_it_did_and_verify_reads_it(archived: World, tmp_path: Path
     assert clips_in(tmp_path / "out") == archived.files()
     again = json.loads(quick(archived, "export", str(tmp_path / "out"), "--json").out)
     assert (again["clips"], again["kept"], again["format"]) == (8, 16, "folder")
+    assert "8 clips exported" in quick(archived, "runs").out
     subprocess.run(["sha256sum", "--quiet", "-c", "SHA256SUMS"], cwd=tmp_path / "out", check=True)
     assert quick(archived, "verify", "--against", str(tmp_path / "out")).code == 0
     victim = min((tmp_path / "out").rglob("*.mp4"))
@@ -114,6 +115,8 @@ def test_a_clip_larger_than_a_part_is_said_to_be(archived: World, tmp_path: Path
 def test_the_filters_of_ls(archived: World, tmp_path: Path) -> None:
     """By time, camera, network, trigger and words; the papers say which."""
     (row, *_) = archived.rows("SELECT * FROM clips_view WHERE status = 'archived'")
+    quick(archived, "star", row["clip"])
+    quick(archived, "label", row["clip"], "evidence")
     shown = json.loads(quick(archived, "ls", "--camera", row["camera"], "--json").out)
     done = quick(archived, "export", str(tmp_path / "out"), "--camera", row["camera"], "--json")
     assert json.loads(done.out)["clips"] == sum(each["status"] == "archived" for each in shown)
@@ -124,6 +127,9 @@ def test_the_filters_of_ls(archived: World, tmp_path: Path) -> None:
             ("--until", row["day"]),
             ("--network", row["network"]),
             ("--source", row["source"]),
+            ("--starred",),
+            ("--label", "evidence"),
+            ("--text", "evidence"),
         )
     ):
         shown = json.loads(quick(archived, "ls", *options, "--json").out)

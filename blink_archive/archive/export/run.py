@@ -181,7 +181,8 @@ class Export:
             except BlinkArchiveError as error:
                 record.end(error.exit_code, {"stopped": str(error)})
                 raise
-            record.end(0, report.as_json(), event=self._event(report))
+            told = report.as_json() | {"exported": report.total()["clips"]}
+            record.end(0, told, event=self._event(report))
         self._finish()
         return replace(report, trouble=None if record.trouble is None else str(record.trouble))
 
