@@ -15,8 +15,8 @@ from .interrupts import run_interruptibly
 from .login import sign_in
 from .options import Globals, NamedPath, command
 from .output import bars_wanted, counted, now, print_json, printable, size, with_byte_bar
-from .quantities import Size
 from .sync import make_archive, sync_once, tell_sync
+from .sync_options import reserve_option
 
 if TYPE_CHECKING:
     from ..archive.export.run import Report as Exported
@@ -42,14 +42,7 @@ _SHOWN = 10
     type=click.Choice(["folder", "zip", "tar", "bag"]),
     help="What FILE becomes (default: by its ending, .zip or .tar, else a folder).",
 )
-@click.option(
-    "--reserve",
-    type=Size(),
-    default="1GB",
-    show_default=True,
-    metavar="SIZE",
-    help="Stop before less than this is free on the disk; 0: never.",
-)
+@reserve_option
 def archive_all_command(
     given: Globals, *, destination: Path, to: Path | None, form: str | None, reserve: int
 ) -> None:

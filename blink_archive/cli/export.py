@@ -10,7 +10,7 @@ import click
 
 from ..errors import UsageError
 from .globals import absolute
-from .options import Globals, NamedPath, command, filter_options, make_filter, mark_options
+from .options import Globals, NamedPath, command, filter_options, make_filter, word_options
 from .output import bars_wanted, counted, now, print_json, printable, size, with_byte_bar
 from .quantities import Size
 
@@ -26,13 +26,7 @@ _SHOWN = 10
 @command("export", variables="BLINK_ARCHIVE_EXPORT")
 @click.argument("destination", metavar="DEST", type=NamedPath())
 @filter_options
-@mark_options
-@click.option(
-    "--text",
-    metavar="WORDS",
-    help="Clips whose camera, network, description, labels or note hold all of these words; "
-    '"in quotes": a phrase; park*: what begins so.',
-)
+@word_options
 @click.option(
     "--format",
     "form",
@@ -70,7 +64,6 @@ def export_command(
     /,
     *,
     destination: Path,
-    text: str | None,
     form: str | None,
     split_size: int | None,
     how: str,
@@ -90,16 +83,13 @@ def export_command(
     bag is brought up to date by it; nothing is removed there. A ZIP or tar is called DEST.partial until it is
     whole. A sync may run meanwhile.
     """
-    request = _request(
-        destination, text=text, form=form, split_size=split_size, how=how, layout=layout, filters=filters
-    )
+    request = _request(destination, form=form, split_size=split_size, how=how, layout=layout, filters=filters)
     _run(given, request, dry_run=dry_run)
 
 
 def _request(
     destination: Path,
     *,
-    text: str | None,
     form: str | None,
     split_size: int | None,
     how: str,
@@ -114,12 +104,11 @@ def _request(
         raise UsageError(f"--{how} is for folders and bags. Leave it away for a {kind}.")
     if split_size == 0:
         raise UsageError("Parts of no size hold nothing. Write a --split-size such as 4GB.")
-    chosen = {"text": text, **filters}
     return Request(
         destination=absolute(destination, option="DEST"),
-        wanted=make_filter(**chosen, now=now()),
-        arguments=chosen | {"format": kind, "split_size": split_size, "layout": layout},
-        selection=_in_words(chosen),
+        wanted=make_filter(**filters, now=now()),
+        arguments=filters | {"format": kind, "split_size": split_size, "layout": layout},
+        selection=_in_words(filters),
         form=kind,
         how=how,  # type: ignore[arg-type]
         limit=split_size,

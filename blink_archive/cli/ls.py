@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .formats import Form, chosen_form, format_option, write, write_json, write_lines
-from .options import Globals, command, filter_options, make_filter, mark_options
+from .options import Globals, command, filter_options, make_filter, word_options
 from .output import display_width, now, printable, table_line
 
 if TYPE_CHECKING:
@@ -19,13 +19,7 @@ _PLAIN = bytes(range(0x20, 0x7F))
 
 @command("ls")
 @filter_options
-@mark_options
-@click.option(
-    "--text",
-    metavar="WORDS",
-    help="Clips whose camera, network, description, labels or note hold all of these words; "
-    '"in quotes": a phrase; park*: what begins so.',
-)
+@word_options
 @click.option(
     "--limit",
     type=click.IntRange(min=1),
@@ -36,14 +30,12 @@ _PLAIN = bytes(range(0x20, 0x7F))
     help="Only the newest N.",
 )
 @format_option
-def ls_command(
-    given: Globals, /, *, text: str | None, limit: int | None, form: Form | None, **filters: Any
-) -> None:
+def ls_command(given: Globals, /, *, limit: int | None, form: Form | None, **filters: Any) -> None:
     """List clips, oldest first: the archived, and those that wait, were lost or deleted."""
     from ..archive.listing import Listing
 
     form = chosen_form(given, form)
-    wanted = make_filter(**filters, text=text, now=now())
+    wanted = make_filter(**filters, now=now())
     catalog = given.read_catalog()
     try:
         print_clips(Listing(catalog, wanted, limit=limit), form=form)

@@ -239,8 +239,8 @@ def filter_options(function: F) -> F:
     return function
 
 
-def mark_options(function: F) -> F:
-    """``--starred`` and ``--label``, what people said of clips, and models: two more of `make_filter`."""
+def word_options(function: F) -> F:
+    """``--starred``, ``--label`` and ``--text``: what people and models said of clips, for `make_filter`."""
     starred = click.option("--starred", is_flag=True, help="Only clips with a star.")
     label = click.option(
         "--label",
@@ -249,7 +249,13 @@ def mark_options(function: F) -> F:
         metavar="LABEL",
         help="Only clips with this label, of your own or Blink's. May repeat: any of them.",
     )
-    return starred(label(function))
+    text = click.option(
+        "--text",
+        metavar="WORDS",
+        help="Clips whose camera, network, description, labels or note hold all of these words; "
+        '"in quotes": a phrase; park*: what begins so.',
+    )
+    return starred(label(text(function)))
 
 
 class Lines(click.ParamType[str]):

@@ -62,6 +62,18 @@ def _after_sync(ctx: click.Context, param: click.Parameter, value: bool) -> Afte
     return AfterSync(configured_rules(ctx), consent) if consent else None
 
 
+def reserve_option(function: F) -> F:
+    """``--reserve``: the command gets ``reserve``, in bytes."""
+    return click.option(
+        "--reserve",
+        type=Size(),
+        default="1GB",
+        show_default=True,
+        metavar="SIZE",
+        help="Stop before less than this is free on the disk; 0: never.",
+    )(function)
+
+
 _OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option(
         "--from",
@@ -94,14 +106,7 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
         metavar="RATE",
         help="Fetch no faster than this: 2MB/s.",
     ),
-    click.option(
-        "--reserve",
-        type=Size(),
-        default="1GB",
-        show_default=True,
-        metavar="SIZE",
-        help="Stop before less than this is free on the disk; 0: never.",
-    ),
+    reserve_option,
     click.option(
         "--quiet-days",
         type=Days(),
