@@ -12,12 +12,21 @@ from pathlib import Path
 from ...errors import StorageError
 from ..store import storage_errors
 
+_WORTH_IT = 1 << 18  # bytes
+
 
 def write_all(file: FileIO, data: bytes | memoryview) -> None:
     """Write all of it: a write that fills the disk is short first, and fails next. Raises `OSError`."""
     rest = memoryview(data)
     while rest:
         rest = rest[file.write(rest) :]
+
+
+def begin_to_write_out(file: FileIO, length: int) -> None:
+    """Have the system write a file to its disk from now on, where it can be told to: the disk works while the
+    next files are hashed, and little is left to do in the end. For small files it is not worth the call."""
+    if length >= _WORTH_IT and hasattr(os, "posix_fadvise"):
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def settle(folder: Path) -> None:

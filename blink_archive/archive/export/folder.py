@@ -16,7 +16,7 @@ from ..hashing import hash_file
 from ..layout import SHA256SUMS
 from ..store import storage_errors
 from .bag import PAYLOAD, tag_files
-from .disk import settle, write_all
+from .disk import begin_to_write_out, settle, write_all
 from .facts import ExportFacts
 from .plan import ExportFile
 from .reading import check, copy, holds, mismatch, opened
@@ -136,6 +136,7 @@ class FolderWriter:
             case _:
                 with FileIO(partial, "x") as there:
                     copy(source, file, functools.partial(write_all, there))
+                    begin_to_write_out(there, file.bytes)
                 _set_date(partial, file)
 
     def _is_the_archives(self, target: str, file: ExportFile) -> bool:
