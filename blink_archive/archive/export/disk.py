@@ -29,6 +29,11 @@ def begin_to_write_out(file: FileIO, length: int) -> None:
         os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
+def is_another(folder: Path, other: Path) -> bool:
+    """Whether two folders lie on different file systems. Raises `OSError`."""
+    return folder.stat().st_dev != other.stat().st_dev
+
+
 def settle(folder: Path) -> None:
     """Put all that was written below a folder on stable storage. Raises `OSError`.
 

@@ -16,7 +16,7 @@ from ..hashing import hash_file
 from ..layout import SHA256SUMS
 from ..store import storage_errors
 from .bag import PAYLOAD, tag_files
-from .disk import begin_to_write_out, settle, write_all
+from .disk import begin_to_write_out, is_another, settle, write_all
 from .facts import ExportFacts
 from .plan import ExportFile
 from .reading import check, copy, holds, mismatch, opened
@@ -82,6 +82,8 @@ class FolderWriter:
             if partials.exists():
                 shutil.rmtree(partials)
             partials.mkdir(parents=True)
+            # The archive's own disk has all of it anyway; another one may be unplugged a moment later.
+            self._waits = is_another(archive, partials)
 
     def add(self, file: ExportFile) -> Outcome:
         target = f"{self._payload}/{file.name}"
@@ -108,9 +110,9 @@ class FolderWriter:
     def finish(self, payload: Payload, *, scratch: Path, facts: ExportFacts) -> str:
         with storage_errors(f"write {self.root / SHA256SUMS}"):
             paper, sha256 = write_sums(payload, scratch)
-            settle(self.root)  # before a list that says that all is there
+            self._settle()  # before a list that says that all is there
             self.add_paper(SHA256SUMS, paper)
-            settle(self.root)
+            self._settle()
         return sha256
 
     def close(self) -> None:
@@ -136,8 +138,14 @@ class FolderWriter:
             case _:
                 with FileIO(partial, "x") as there:
                     copy(source, file, functools.partial(write_all, there))
-                    begin_to_write_out(there, file.bytes)
+                    if self._waits:
+                        begin_to_write_out(there, file.bytes)
                 _set_date(partial, file)
+
+    def _settle(self) -> None:
+        """Wait until another disk than the archive's has what was written."""
+        if self._waits:
+            settle(self.root)
 
     def _is_the_archives(self, target: str, file: ExportFile) -> bool:
         """Whether an earlier run linked it."""
@@ -170,13 +178,13 @@ class BagWriter(FolderWriter):
 
     def finish(self, payload: Payload, *, scratch: Path, facts: ExportFacts) -> str:
         with storage_errors(f"write {self._bag}"):
-            settle(self._bag)
+            self._settle()
             sha256 = ""
             for name, paper in tag_files(payload, scratch=scratch, facts=facts):
                 if name == MANIFEST:
                     sha256 = hash_file(paper)
                 paper.replace(self._bag / name)
-            settle(self._bag)
+            self._settle()
         return sha256
 
 
