@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import IntegrityError, UsageError
+from .actions import typed
 from .configured import values_of
 from .options import Globals, command
 from .output import counted, now, print_json, print_table, printable, size
@@ -63,9 +64,14 @@ def prune_local_command(
 
     The catalog keeps their rows and hashes, and they are not fetched again. A clip that Blink still has
     stays, but for --force; so does a file that is not what the catalog knows (exit code 7).
+
+    Where --keep or --max-size is typed, what is typed is all: the configuration removes nothing beyond it.
     """
     from ..archive.retention import Retention
 
+    if typed("keep") or typed("max_size"):  # one rule more is more to remove, which nobody agreed to
+        keep = keep if typed("keep") else None
+        max_size = max_size if typed("max_size") else None
     if keep is None and max_size is None:
         raise UsageError("Say what is to leave: what is older than --keep 365d, or beyond --max-size 500GB.")
     removal = Removal(given, given.archive(), Retention(keep, max_size, keep_starred, force))

@@ -624,6 +624,20 @@ def test_a_changed_file_is_not_removed(make_world: MakeWorld, configure: Callabl
     assert (world.root / path).exists()
 
 
+def test_a_typed_rule_stands_alone(make_world: MakeWorld, configure: Callable[[str], Path]) -> None:
+    """`--yes` agrees to what is typed, and not to the file's other rule; without either, the file's hold."""
+    world = make_world(clips=2, hostile=False)
+    world.sync()
+    here = {"BLINK_ARCHIVE_CONFIG": str(configure(retention(after_sync="false")))}
+    done = world.run("prune-local", "--keep", "3650d", "--force", "--yes", **here)
+    assert (done.returncode, len(world.files())) == (0, 4), done.stderr
+    configure(retention().replace("max-size = '0'", "keep = '1s'"))
+    done = world.run("prune-local", "--max-size", "1TB", "--force", "--yes", **here)
+    assert (done.returncode, len(world.files())) == (0, 4), done.stderr
+    done = world.run("prune-local", "--force", "--yes", **here)
+    assert (done.returncode, len(world.files())) == (0, 0), done.stderr
+
+
 def test_a_removal_has_to_have_a_rule(world: World) -> None:
     """Typed, without one in the file."""
     done = world.run("sync", "--after-sync", "--yes")
