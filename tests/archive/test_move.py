@@ -15,7 +15,8 @@ import pytest
 from blink_archive.archive import move as module
 from blink_archive.archive.catalog import Catalog
 from blink_archive.archive.days import write_dirty_days
-from blink_archive.archive.folder import Archive, find_archive, open_archive
+from blink_archive.archive.decisions import set_note
+from blink_archive.archive.folder import Archive, Marker, find_archive, open_archive
 from blink_archive.archive.move import Moved, move
 from blink_archive.archive.store import Store
 from blink_archive.archive.verify import verify
@@ -179,25 +180,122 @@ def test_a_copy_that_is_not_the_same_ends_it(filled: Archive, tmp_path: Path) ->
     assert not is_one(target)
 
 
-def test_what_changes_meanwhile_stays(filled: Archive, tmp_path: Path) -> None:
-    """A file that a person writes or makes while the archive is moved is not removed, and is told."""
-    target = tmp_path / "new"
-    total = sum(
-        (filled.root / name).lstat().st_size for name, (_, time) in contents(filled.root).items() if time
-    )
-    seen = 0
+def bytes_of(root: Path) -> int:
+    return sum((root / name).lstat().st_size for name, (_, time) in contents(root).items() if time)
+
+
+def test_what_changes_meanwhile_goes_along(filled: Archive, tmp_path: Path) -> None:
+    """A note needs no run lock: its day's files, written anew after they were copied, are copied again."""
+    target, total, seen = tmp_path / "new", bytes_of(filled.root), 0
 
     def meddle(count: int) -> None:
         nonlocal seen
-        seen += count
-        if seen >= total:
-            (filled.root / "notes.txt").write_text("longer than before")
+        if seen < total <= seen + count:
+            catalog = filled.open_catalog(write=True)
+            set_note(catalog, filled.store, "1", "a parcel", now=datetime(2026, 11, 23, tzinfo=UTC))
+            catalog.close()
             (filled.root / "new.txt").write_text("new")
+            (filled.root / "2026" / "link").unlink()
+            (filled.root / "2026" / "link").symlink_to("../new.txt")
+        seen += count
 
     result = move(filled.root, filled.catalog_path, target, progress=meddle)
-    assert {path for path, _ in result.left} == {"notes.txt", "new.txt"}
-    assert (filled.root / "notes.txt").read_text() == "longer than before"
+    assert result.left == ()
+    days = "".join(file.read_text() for file in target.rglob("clips.json"))
+    assert "a parcel" in days
+    assert (target / "2026" / "link").read_text() == "new"
+    assert (result.files, result.bytes) == (len(contents(target)), bytes_of(target))
+    expect_moved(filled.root, target, contents(target))
+
+
+def test_what_changes_after_the_switch_stays(filled: Archive, tmp_path: Path) -> None:
+    """It is not removed, and is told: a file, of the same length and second too, and a link."""
+    target = tmp_path / "new"
+    switch = module._Mover.finish_switch
+
+    def meddle(mover: module._Mover) -> Marker:
+        (filled.root / "notes.txt").write_text("else")
+        (filled.root / "new.txt").write_text("new")
+        (filled.root / "new link").symlink_to("new.txt")
+        return switch(mover)
+
+    with mock.patch.object(module._Mover, "finish_switch", meddle):
+        result = moved(filled, target)
+    assert {path for path, _ in result.left} == {"notes.txt", "new.txt", "new link"}
+    assert (filled.root / "new link").read_text() == "new"
+    assert (filled.root / "notes.txt").read_text() == "else"
     assert (target / "notes.txt").read_text() == "mine"
+
+
+def test_a_recording_puts_it_off(filled: Archive, tmp_path: Path) -> None:
+    """One would find no archive at its end: the old one stays, and the next try goes on."""
+    with filled.store.live_part() as part:
+        part.write(b"video")
+        with pytest.raises(ArchiveBusy, match="live view"):
+            moved(filled, tmp_path / "new")
+        assert is_one(filled.root)
+        assert part.path.exists()
+    before = contents(filled.root)
+    moved(filled, tmp_path / "new")
+    expect_moved(filled.root, tmp_path / "new", before)
+
+
+def test_a_disk_that_left_is_given_no_marker(filled: Archive, tmp_path: Path) -> None:
+    """The same command again, while the new disk is not mounted: an empty folder is not made an archive."""
+    target = tmp_path / "new"
+    with (
+        mock.patch.object(module._Mover, "remove", side_effect=KeyboardInterrupt),
+        pytest.raises(KeyboardInterrupt),
+    ):
+        moved(filled, target)
+    before = contents(target)
+    target.rename(tmp_path / "unmounted")
+    for make in (lambda: None, target.mkdir):
+        make()
+        with pytest.raises(ArchiveError, match="is mounted"):
+            moved(filled, target)
+        assert not (target / ".blink-archive.json").exists()
+    target.rmdir()
+    (tmp_path / "unmounted").rename(target)
+    moved(filled, target)
+    expect_moved(filled.root, target, before)
+
+
+def test_a_catalog_named_by_way_of_a_link(filled: Archive, tmp_path: Path) -> None:
+    """It lies in the folder all the same, and is copied as a catalog is."""
+    before = contents(filled.root)
+    (tmp_path / "link").symlink_to(filled.root)
+    target = tmp_path / "new"
+    result = move(tmp_path / "link", filled.catalog_path, target, progress=lambda count: None)
+    assert result.archive == open_archive(target, target / "catalog.db")
+    expect_moved(filled.root, target, before)
+
+
+def test_what_the_archive_gave_up_since_is_not_taken_along(filled: Archive, tmp_path: Path) -> None:
+    """A move was broken off, a clip was pruned: its copy would be a foreign file in the new folder."""
+    target = tmp_path / "new"
+    with (
+        mock.patch.object(module._Mover, "switch", side_effect=KeyboardInterrupt),
+        pytest.raises(KeyboardInterrupt),
+    ):
+        moved(filled, target)
+    (filled.root / "notes.txt").unlink()
+    with pytest.raises(UsageError, match=r"holds notes\.txt"):
+        moved(filled, target)
+    (target / "notes.txt").unlink()
+    before = contents(filled.root)
+    moved(filled, target)
+    expect_moved(filled.root, target, before)
+
+
+def test_a_disk_s_own_folder_is_nobody_s(filled: Archive, tmp_path: Path) -> None:
+    """`lost+found`, at the top of a disk, cannot be read, and makes no disk full."""
+    for root in (filled.root, tmp_path / "new"):
+        (root / "lost+found").mkdir(parents=True)
+    (filled.root / "lost+found" / "1").write_text("system's")
+    assert moved(filled, tmp_path / "new").left == ()
+    assert (filled.root / "lost+found" / "1").exists()
+    assert not list((tmp_path / "new" / "lost+found").iterdir())
 
 
 def test_a_catalog_that_changes_while_it_is_copied_ends_it(filled: Archive, tmp_path: Path) -> None:
