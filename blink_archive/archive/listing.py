@@ -15,6 +15,7 @@ from .filters import Filter, where
 from .search import COLUMNS
 
 PAGE = 2000
+_MOST = 2**62  # that SQLite counts to
 PATH = "coalesce(v.path, '')"
 _LABELS_OF_BOTH = """(
   SELECT group_concat(value, ', ') FROM (
@@ -97,7 +98,7 @@ class Listing:
         self._condition, self._parameters = where(catalog, wanted)
         self._parameters |= {"time": "", "id": 0}  # of the clip before the page
         if limit is not None:
-            self._go_to_the_newest(limit)
+            self._go_to_the_newest(min(limit, _MOST))
 
     def page(self, columns: str) -> list[tuple[Any, ...]]:
         """``columns`` (SQL on the view as ``v``) of the next clips, at most `PAGE`, and the id of each as its

@@ -16,6 +16,7 @@ from .catalog import Catalog
 _CODE = "coalesce(json_extract(summary, '$.ended_with'), exit_code)"
 _WELL = f"{_CODE} = 0 ORDER BY id DESC LIMIT 1"
 _INTERRUPTED = 130
+_MOST = 2**62  # that SQLite counts to
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ def last_runs(catalog: Catalog, limit: int) -> list[dict[str, Any]]:
     rows = catalog.rows(
         f"SELECT id, command, started_at, ended_at, {_CODE} AS exit_code, summary FROM runs "
         "ORDER BY id DESC LIMIT ?",
-        (limit,),
+        (min(limit, _MOST),),
     )
     return [row | {"summary": json.loads(row["summary"] or "{}")} for row in reversed(rows)]
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from .globals import absolute
 from .groups import group
 from .options import Globals, NamedPath, command
 from .output import bars_wanted, counted, print_json, printable, size, with_byte_bar
@@ -31,15 +32,20 @@ def move_command(given: Globals, *, folder: Path) -> None:
     """
     from ..archive.move import move, needed_bytes
 
-    root, target = given.root(), folder.expanduser().absolute()
-    setting = None if (entry := given.entry()) is None else entry.settings.get("archive")
+    root, catalog, target = given.root(), given.catalog_path(), absolute(folder, option="DIR")
+    entry = given.entry()
+    settings = {} if entry is None else entry.settings
     moved = with_byte_bar(
-        lambda progress: move(root, given.catalog_path(), target, progress=progress),
+        lambda progress: move(root, catalog, target, progress=progress),
         total=2 * needed_bytes(root),
         what="moving",
         shown=bars_wanted(no_progress=given.no_progress, quiet=given.quiet),
     )
-    configured = setting is not None and _is_written(given, setting.line, target)
+    new = {"archive": target}
+    if given.catalog is None and moved.archive.catalog_path != catalog:
+        new["catalog"] = moved.archive.catalog_path
+    lines = {settings[name].line: str(path) for name, path in new.items() if name in settings}
+    configured = "archive" in settings and _is_written(given, lines)
     if given.json:
         left = [{"path": path, "reason": reason} for path, reason in moved.left]
         print_json(
@@ -60,6 +66,8 @@ def move_command(given: Globals, *, folder: Path) -> None:
         f"The archive is in {target} now: {counted(moved.files, 'files')}, {size(moved.bytes)}, each read "
         "back and the same."
     )
+    if given.catalog is not None and moved.archive.catalog_path != catalog:
+        given.say(f"Its catalog is {moved.archive.catalog_path} now: name that with --catalog.")
     given.say(
         f"{given.configuration.file} names that folder now. A timer is to be installed anew."
         if configured
@@ -68,21 +76,23 @@ def move_command(given: Globals, *, folder: Path) -> None:
     )
 
 
-def _is_written(given: Globals, line: int, target: Path) -> bool:
-    """Put the new folder into the configuration, at that line; whether it could be done."""
+def _is_written(given: Globals, lines: dict[int, str]) -> bool:
+    """Put the new paths into the configuration, at those lines; whether it could be done."""
     from ..config.editing import with_text
 
     file = given.configuration.file
     if file is None:
         return False
     try:
-        changed = with_text(file.read_text(encoding="utf-8"), line, str(target))
-        if changed is None:
-            return False
+        with file.open(encoding="utf-8", newline="") as opened:  # its ends of lines stay as they are
+            changed: str | None = opened.read()
+        for line, path in lines.items():
+            if changed is None or (changed := with_text(changed, line, path)) is None:
+                return False
         beside = file.resolve().with_name(f"{file.name}.new")
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
-        with os.fdopen(os.open(beside, flags, 0o600), "w", encoding="utf-8") as opened:  # it may hold secrets
-            opened.write(changed)
+        with os.fdopen(os.open(beside, flags, 0o600), "w", encoding="utf-8", newline="") as out:  # secrets
+            out.write(changed or "")
         shutil.copymode(file, beside)
         beside.replace(file.resolve())
     except OSError:

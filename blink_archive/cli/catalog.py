@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import ArchiveError, IntegrityError, UsageError
+from .globals import absolute
 from .groups import group
 from .options import Globals, NamedPath, command
 from .output import bars_wanted, counted, now, print_json, printable, size, with_byte_bar
@@ -58,7 +59,7 @@ def backup_command(given: Globals, *, file: Path) -> None:
 
     The copy is a catalog: --catalog FILE reads it, and put in the place of a lost one it is that.
     """
-    target = file.expanduser().absolute()
+    target = absolute(file, option="FILE")
     catalog = given.read_catalog()
     try:
         length = catalog.backup(target)

@@ -13,6 +13,7 @@ import click
 
 from ..errors import BlinkArchiveError, StorageError, UsageError
 from .examinations import Finding, examine, libraries
+from .globals import absolute
 from .options import Globals, NamedPath, command
 from .output import now, print_json, printable
 
@@ -45,6 +46,7 @@ def doctor_command(ctx: click.Context, given: Globals, *, report: Path | None) -
     """
     from ..sync.run import exit_code
 
+    file = None if report is None else absolute(report, option="--report")
     findings = []
     for finding in examine(ctx, given):
         findings.append(finding)
@@ -53,8 +55,8 @@ def doctor_command(ctx: click.Context, given: Globals, *, report: Path | None) -
     told = [_facts(finding) for finding in findings]
     if given.json:
         print_json(told)
-    if report is not None:
-        _write(ctx, given, report.expanduser().absolute(), told)
+    if file is not None:
+        _write(ctx, given, file, told)
     code = exit_code({finding.exit_code for finding in findings if finding.verdict == "problem"})
     if not given.json:
         problems = sum(finding.verdict == "problem" for finding in findings)

@@ -30,6 +30,8 @@ class NamedPath(click.Path):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if not os.fspath(value):
             self.fail("The path is empty. Name one, or leave the option away.", param, ctx)
+        if "\0" in os.fspath(value):
+            self.fail("The path holds a NUL, which no path can. Write it anew.", param, ctx)
         return super().convert(value, param, ctx)
 
 

@@ -12,7 +12,7 @@ _STRING = re.compile(r"""(\s*[\w-]+\s*=\s*)(?:"(?:[^"\\]|\\.)*"|'[^']*')""")
 def with_text(text: str, line: int, value: str) -> str | None:
     """The text of a file whose line ``line`` (from 1 on), ``key = "…"``, has another value; None where the
     line is of another form, and so has to be changed by hand."""
-    lines = text.splitlines(keepends=True)
+    lines = re.split("(?<=\n)", text)  # not at U+2028 and its like, which end no line of TOML
     found = _STRING.match(lines[line - 1])
     if found is None:
         return None

@@ -38,7 +38,7 @@ def write_beside(path: Path, text: str) -> None:
     Its mode follows the umask: node_exporter is another user. Nothing is fsynced: after a power cut the next
     run writes it anew. Raises OSError, and leaves no part of it.
     """
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")  # no *.prom, which would be read
+    part = path.parent / f".{path.name}.{secrets.token_hex(4)}.part"  # no *.prom, which would be read
     try:
         with part.open("x", encoding="utf-8", newline="\n") as file:
             file.write(text)

@@ -71,6 +71,23 @@ def test_the_configuration_names_the_new_folder(make_world: MakeWorld, tmp_path:
     assert world.run("verify", **environment).returncode == 0
 
 
+def test_the_configuration_names_the_new_catalog_too(make_world: MakeWorld, tmp_path: Path) -> None:
+    """One within the folder has moved with it; ends of lines, and what only looks like one, stay."""
+    world = make_world(clips=2, hostile=False)
+    world.sync()
+    (world.root / "catalog.db").rename(world.root / "mine.db")
+    target, file = tmp_path / "new", tmp_path / "config.toml"
+    before = "# one\u2028\u0085line\r\n[[archive]]\r\nname = 'home'\r\narchive = {}\r\ncatalog = {}\r\n"
+    old = before.format(f"'{world.root}'", f"'{world.root / 'mine.db'}'")
+    file.write_bytes(old.encode())
+    file.chmod(0o600)
+    environment = {"BLINK_ARCHIVE_CONFIG": str(file), "BLINK_ARCHIVE_DIR": ""}
+    done = world.run("archive", "move", str(target), **environment)
+    assert done.returncode == 0, done.stderr
+    assert file.read_bytes().decode() == before.format(f'"{target}"', f'"{target / "mine.db"}"')
+    assert world.run("verify", **environment).returncode == 0
+
+
 def test_a_configuration_of_another_form_is_left_alone(make_world: MakeWorld, tmp_path: Path) -> None:
     """An inline table: a person is told to do it."""
     world = make_world(clips=1, hostile=False)

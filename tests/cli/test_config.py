@@ -244,6 +244,18 @@ def test_every_mistake_ends_every_command(case: str, configure: Callable[[str], 
         assert says in str(caught.value)
 
 
+@pytest.mark.parametrize("key", ["archive", "catalog", "prometheus-file", "log-file", "state-dir", "ca-file"])
+def test_a_path_with_a_nul(key: str, configure: Callable[[str], Path]) -> None:
+    """TOML can say what no path can be."""
+    at_top = key in {"log-file", "state-dir", "ca-file"}
+    table = "" if at_top else "[[archive]]\narchive = '/a'\n"
+    table += "[archive.notifications]\n" if key == "prometheus-file" else ""
+    configure(f'{table.replace("archive = ", "name = ").replace("/a", "a") if key == "archive" else table}'
+              f'{key} = "a\\u0000b"\n')  # fmt: skip
+    with pytest.raises(UsageError, match="NUL"):
+        given()
+
+
 def test_a_file_that_is_no_text(configure: Callable[[str], Path]) -> None:
     """The line of the first byte that is none."""
     file = configure("")

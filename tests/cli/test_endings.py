@@ -187,6 +187,9 @@ def test_any_encoding_of_the_output_will_do(archived: World, encoding: str) -> N
         ("query", "\udcff"),
         ("show", "\udcff"),
         ("--archive", "~nobody-of-that-name/x", "ls"),
+        ("archive", "move", "~nobody-of-that-name/x"),
+        ("catalog", "backup", "~nobody-of-that-name/x"),
+        ("doctor", "--report", "~nobody-of-that-name/x"),
     ],
     ids=ascii,
 )
@@ -198,6 +201,15 @@ def test_what_means_nothing_is_wrong_usage(world: World, arguments: tuple[str, .
     assert "Traceback" not in done.stderr
     assert done.stderr.strip()
     assert len(world.blink.requests) == asked
+
+
+def test_more_than_there_can_be_is_all(make_world: MakeWorld) -> None:
+    """A number that SQLite cannot count to."""
+    world = make_world(clips=2)
+    world.sync()
+    for arguments in (("ls", "--limit"), ("runs", "--last"), ("sync", "--dry-run", "--limit")):
+        most = world.run(*arguments, "9" * 30)
+        assert (most.returncode, most.stdout) == (0, world.run(*arguments, "1000").stdout), most.stderr
 
 
 def test_without_a_home(monkeypatch: pytest.MonkeyPatch) -> None:

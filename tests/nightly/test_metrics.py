@@ -132,6 +132,9 @@ def test_what_cannot_be_written_leaves_the_old_one(tmp_path: Path) -> None:
     """And nothing beside it; no folder is made for it."""
     with pytest.raises(OSError, match="No such file"):
         write_beside(tmp_path / "none" / "a.prom", "x")
+    for no_file in (Path(), Path("/")):
+        with pytest.raises(OSError, match=r"busy|directory"):
+            write_beside(no_file, "x")
     (tmp_path / "a.prom").mkdir()
     with pytest.raises(OSError, match="directory"):
         write_beside(tmp_path / "a.prom", "x")
