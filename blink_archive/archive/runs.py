@@ -12,9 +12,10 @@ from typing import Any
 from ..model import from_utc_text, utc_text
 from .catalog import Catalog
 
-# What followed a sync within the same command may have ended worse than the sync's own row says.
-_CODE = "coalesce(json_extract(summary, '$.ended_with'), exit_code)"
-_WELL = f"{_CODE} = 0 ORDER BY id DESC LIMIT 1"
+CODE = "coalesce(json_extract(summary, '$.ended_with'), exit_code)"
+"""The exit code of a run's command, in SQL: what followed a sync within the same command may have ended worse
+than the sync's own row says."""
+_WELL = f"{CODE} = 0 ORDER BY id DESC LIMIT 1"
 _INTERRUPTED = 130
 _MOST = 2**62  # that SQLite counts to
 
@@ -47,7 +48,7 @@ def last_runs(catalog: Catalog, limit: int) -> list[dict[str, Any]]:
     """The last ``limit`` runs of whatever command, the newest last: ``id``, ``command``, ``started_at``,
     ``ended_at`` (UTC text; None of a run that goes on or was killed), ``exit_code``, ``summary``."""
     rows = catalog.rows(
-        f"SELECT id, command, started_at, ended_at, {_CODE} AS exit_code, summary FROM runs "
+        f"SELECT id, command, started_at, ended_at, {CODE} AS exit_code, summary FROM runs "
         "ORDER BY id DESC LIMIT ?",
         (min(limit, _MOST),),
     )
@@ -67,7 +68,7 @@ def past(catalog: Catalog, *, run: int | None) -> Past:
     rows = catalog.rows(f"SELECT id, ended_at FROM runs WHERE {earlier} AND {_WELL}", parameters)
     parameters["success"] = rows[0]["id"] if rows else 0
     failures = catalog.value(
-        f"SELECT count(*) FROM runs WHERE {earlier} AND id > :success AND {_CODE} IS NOT :interrupted",
+        f"SELECT count(*) FROM runs WHERE {earlier} AND id > :success AND {CODE} IS NOT :interrupted",
         parameters,
     )
     lost = catalog.value(
@@ -86,7 +87,7 @@ def totals(catalog: Catalog, *, since: datetime) -> Totals:
         f"""
         SELECT
           count(*) AS syncs,
-          total({_CODE} IS 0) AS well,
+          total({CODE} IS 0) AS well,
           total(json_extract(summary, '$.fetched')) AS clips,
           total(json_extract(summary, '$.bytes')) AS bytes,
           (SELECT count(*) FROM clips WHERE gone_at >= :since) AS gone,

@@ -13,6 +13,7 @@ from ..errors import Interrupted, UsageError
 from .catalog import Catalog, storable
 from .feed import IN_QUEUE
 from .remarks import labels_of
+from .runs import CODE
 
 # Of a clip as `ls` lists it, each a column of clips_view.
 COLUMNS = (
@@ -95,7 +96,7 @@ def status(catalog: Catalog) -> dict[str, Any]:
         )
     }
     runs = catalog.rows(
-        "SELECT id, command, started_at, ended_at, exit_code FROM runs ORDER BY id DESC LIMIT 1"
+        f"SELECT id, command, started_at, ended_at, {CODE} AS exit_code FROM runs ORDER BY id DESC LIMIT 1"
     )
     mark = catalog.watermark()
     return {
@@ -115,8 +116,8 @@ def last_run(catalog: Catalog, command: str, *, well: bool = False) -> dict[str,
     """The newest run of that command, or with ``well`` the newest that ended with exit code 0: its times and
     exit code. None where there was none yet."""
     rows = catalog.rows(
-        "SELECT started_at, ended_at, exit_code FROM runs WHERE command = ? AND (exit_code = 0 OR NOT ?) "
-        "ORDER BY id DESC LIMIT 1",
+        f"SELECT started_at, ended_at, {CODE} AS exit_code FROM runs "
+        f"WHERE command = ? AND ({CODE} = 0 OR NOT ?) ORDER BY id DESC LIMIT 1",
         (command, well),
     )
     return rows[0] if rows else None
