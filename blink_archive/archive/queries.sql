@@ -128,7 +128,7 @@ ORDER BY clips.created_at, clips.id;
 
 -- name: gaps
 -- title: Days without clips
--- help: Spans of whole days on which a camera recorded nothing, from its first clip to the last sync; the longest first.
+-- help: Spans of whole days on which a camera recorded nothing, from its first clip to the last sync that saw Blink's list; the longest first.
 WITH
   days AS (
     SELECT coalesce(camera_name, 'camera ' || camera_id) AS camera, local_day AS day
@@ -137,7 +137,11 @@ WITH
   ),
   ends AS (
     SELECT camera, max(last_sync, max(day)) AS day
-    FROM days, (SELECT coalesce(max(substr(started_at, 1, 10)), '') AS last_sync FROM runs WHERE command = 'sync')
+    FROM days, (
+      SELECT coalesce(max(substr(started_at, 1, 10)), '') AS last_sync
+      FROM runs
+      WHERE command = 'sync' AND (exit_code IN (0, 3) OR json_extract(summary, '$.walk_finished'))
+    )
     GROUP BY camera
   ),
   spans AS (
@@ -207,9 +211,9 @@ SELECT
   command,
   started_at AS started_utc,
   round((julianday(ended_at) - julianday(started_at)) * 86400, 1) AS seconds,
-  summary ->> 'fetched' AS clips_fetched,
-  summary ->> 'bytes' AS bytes_fetched,
-  exit_code
+  json_extract(summary, '$.fetched') AS clips_fetched,
+  json_extract(summary, '$.bytes') AS bytes_fetched,
+  coalesce(json_extract(summary, '$.ended_with'), exit_code) AS exit_code
 FROM runs
 ORDER BY id DESC
 LIMIT 100;

@@ -159,6 +159,24 @@ def test_gaps(catalog: Catalog, rows: list[dict[str, Any]]) -> None:
     assert [each[3] for each in found] == sorted((each[3] for each in found), reverse=True)
 
 
+def test_a_sync_that_saw_nothing_ends_no_gap(tmp_path: Path) -> None:
+    """Signed out for weeks, nobody knows whether a camera recorded."""
+    with closing(
+        made_up(tmp_path / "a", clips=400, days=20, runs_a_day=1).open_catalog(write=True)
+    ) as catalog:
+        before = answer(catalog, "gaps")
+        later = END + timedelta(days=21)
+        for code, summary in ((4, {"stopped": "no"}), (5, {"walk_finished": False})):
+            catalog.end_run(catalog.begin_run("sync", now=later), exit_code=code, summary=summary, now=later)
+        assert answer(catalog, "gaps") == before
+        for code, summary in ((3, {}), (5, {"walk_finished": True})):
+            run = catalog.begin_run("sync", now=later)
+            catalog.end_run(run, exit_code=code, summary=summary, now=later)
+            assert sum(each["days"] == 20 for each in answer(catalog, "gaps")) >= 1
+            with catalog.transaction():
+                catalog.db.execute("DELETE FROM runs WHERE id = ?", (run,))
+
+
 def test_what_waits_and_what_is_lost(catalog: Catalog, rows: list[dict[str, Any]]) -> None:
     """Each clip that waits with its reason, each loss with the time of it."""
     waiting = [row for row in rows if row["status"] == "waiting"]
