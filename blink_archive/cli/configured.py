@@ -92,7 +92,7 @@ def look_at_configuration(ctx: click.Context) -> Configuration:
             mode = os.fstat(opened.fileno()).st_mode
             data = opened.read()
     except (FileNotFoundError, NotADirectoryError):
-        if given.config is None:
+        if given.config is None and not file.is_symlink():  # a link is a wish, wherever it leads now
             return Configuration()
         raise UsageError(
             f"There is no configuration {file}. Write one with `blink-archive config init`, or name another "

@@ -293,6 +293,9 @@ def test_the_file_has_a_usual_place(world: World, tmp_path: Path) -> None:
     assert (done.returncode, "all defaults hold" in done.stdout) == (0, True)
     (place,) = re.findall(r"There is no configuration (\S+):", done.stdout)
     Path(place).parent.mkdir(parents=True)
+    Path(place).symlink_to(tmp_path / "not mounted" / "config.toml")
+    assert world.run("ls", **usual).returncode == 2  # not all defaults, which delete nothing and tell nobody
+    Path(place).unlink()
     Path(place).write_text("worker = 3", encoding="utf-8")
     assert world.run("ls", **usual).returncode == 2
     for named in (
