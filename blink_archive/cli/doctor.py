@@ -137,6 +137,7 @@ def _of_catalog(given: Globals) -> dict[str, Any]:
 
 def _anonymous(given: Globals, text: str) -> str:
     """``text`` without secrets, and without the names of a person's account, home, cameras and networks."""
+    from ..archive.layout import camera_slug
     from ..client.redact import redacted
 
     names: dict[str, str] = {}
@@ -152,6 +153,9 @@ def _anonymous(given: Globals, text: str) -> str:
         finally:
             catalog.close()
     names[str(Path.home())] = "~"
+    for name, word in list(names.items()):
+        if word.startswith("[camera"):  # as paths have it
+            names[f"_{camera_slug(name)}_"] = f"_{word}_"
     for name in sorted(
         (each for each in names if len(each) > 2), key=len, reverse=True
     ):  # the longest first: one may hold another

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from blink_archive.archive.layout import camera_slug
 from blink_archive.cli.examinations import EXAMINATIONS
 
 from ..world import PASSWORD, World
@@ -163,6 +164,12 @@ def test_a_report_tells_no_names_and_no_secrets(synced: World, tmp_path: Path) -
     config.write_text(f'[[archive]]\n[archive.notifications]\nping = "{SECRET}"\n')
     config.chmod(0o600)
     environment = {"BLINK_ARCHIVE_CONFIG": str(config), "HOME": str(tmp_path)}
+    clip = synced.rows("SELECT path, camera_name FROM clips WHERE sha256 IS NOT NULL")[0]
+    path, slug = clip["path"], camera_slug(clip["camera_name"])
+    assert f"_{slug}_" in path
+    with closing(sqlite3.connect(synced.archive.catalog_path)) as db, db:
+        summary = json.dumps({"stopped": f"Could not write {path}: the disk is full.", "fetched": 4})
+        db.execute("UPDATE runs SET summary = json_patch(summary, ?)", (summary,))
     done = synced.run("doctor", "--report", str(report), **environment)
     assert done.returncode == 0, done.stderr
     text = report.read_text()
@@ -170,7 +177,7 @@ def test_a_report_tells_no_names_and_no_secrets(synced: World, tmp_path: Path) -
         "SELECT name FROM cameras UNION SELECT name FROM networks UNION SELECT name FROM sync_modules"
     )
     assert len(names) > 3
-    for name in (*(row["name"] for row in names if len(row["name"]) > 2), "1100001", SECRET, PASSWORD,
+    for name in (f"_{slug}_", *(row["name"] for row in names if len(row["name"]) > 2), "1100001", SECRET, PASSWORD,
                  synced.settings.email, str(tmp_path)):  # fmt: skip
         assert name not in text
     told = json.loads(text)
