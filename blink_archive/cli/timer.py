@@ -13,7 +13,7 @@ from .groups import group
 from .options import Globals, Lines, NamedPath, command
 from .output import ago, now, print_json
 from .quantities import Span
-from .timer_job import installer, make_job, owner_of
+from .timer_job import installer, left_out, make_job, owner_of
 
 if TYPE_CHECKING:
     from ..nightly.timers import Kind, Owner, Scope, Status
@@ -133,6 +133,11 @@ def install_command(
     scheduler = installer(kind, owner)
     job = make_job(given, owner, at=at, **what)
     places = scheduler.install(job)
+    if without := left_out(click.get_current_context()):
+        given.say(
+            f"Warning: what {', '.join(without)} says here does not hold in the timer's runs. Put it into "
+            "the configuration (`blink-archive config init` writes one)."
+        )
     state = scheduler.state(job.name)
     if given.json:
         print_json(

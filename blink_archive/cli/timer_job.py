@@ -10,6 +10,8 @@ from datetime import time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
+
 from ..errors import UsageError
 from .options import Globals
 
@@ -87,6 +89,18 @@ def make_job(
         umask=_umask(),
         namespaces=gives_namespaces(),
     )
+
+
+def left_out(ctx: click.Context) -> list[str]:
+    """The variables of this environment that a sync would go by here, and the timer's will not."""
+    root = ctx.find_root()
+    sync = root.command.get_command(root, "sync") if isinstance(root.command, click.Group) else None
+    names = (
+        option.envvar or f"BLINK_ARCHIVE_{option.name}".upper()
+        for option in (sync.params if sync else ())
+        if isinstance(option, click.Option) and option.allow_from_autoenv and not option.hidden
+    )
+    return [name for name in names if isinstance(name, str) and os.environ.get(name)]
 
 
 def _in_force(given: Globals) -> list[str]:

@@ -49,6 +49,13 @@ def test_install_status_remove(quiet: World, programs: Programs) -> None:
     assert done.returncode == 0, done.stderr
     assert "Written    the crontab of" in done.stdout
     assert " 04:05\n" in done.stdout
+    assert "BLINK_ARCHIVE_PING" not in done.stderr
+    secret = "https://hc-ping.example/secret"
+    done = run(quiet, programs, "install", "--as", "cron", "--at", "4:05", BLINK_ARCHIVE_PING=secret)
+    assert "Warning: what " in done.stderr  # nobody would be told how a night ended
+    assert "BLINK_ARCHIVE_PING" in done.stderr
+    assert "BLINK_ARCHIVE_DIR" not in done.stderr
+    assert secret not in done.stderr
     assert quiet.run("sync").returncode == 0
     told = json.loads(run(quiet, programs, "status", "--as", "cron", "--json").stdout)
     assert (told["installed"], told["scheduler"], told["scope"]) == (True, "cron", "user")
@@ -193,6 +200,13 @@ def test_healthy(quiet: World) -> None:
         db.execute("DELETE FROM runs")
     last_ended(7, 0)
     last_ended(0, 3)
+    with closing(sqlite3.connect(quiet.archive.catalog_path)) as db, db:  # well, but what followed it was not
+        db.execute(
+            "INSERT INTO runs (command, started_at, ended_at, exit_code, summary) "
+            "SELECT command, started_at, ended_at, 0, '{\"ended_with\": 7}' FROM runs WHERE exit_code = 3"
+        )
     done = quiet.run("status", "--healthy", "6h")
     assert (done.returncode, "7 hours ago" in done.stderr) == (1, True)
     assert quiet.run("status", "--healthy", "8h").returncode == 0
+    assert "exit code 7" in quiet.run("status").stdout
+    assert "exit code 7" in quiet.run("timer", "status").stdout
