@@ -16,7 +16,7 @@ from ..hashing import hash_file
 from ..layout import SHA256SUMS
 from ..store import storage_errors
 from .bag import PAYLOAD, tag_files
-from .disk import begin_to_write_out, is_another, settle, write_all
+from .disk import begin_to_write_out, copied_by_system, is_another, settle, write_all
 from .facts import ExportFacts
 from .plan import ExportFile
 from .reading import check, copy, holds, mismatch, opened
@@ -136,8 +136,12 @@ class FolderWriter:
                     check(there, file)
                 _set_date(partial, file)
             case _:
-                with FileIO(partial, "x") as there:
-                    copy(source, file, functools.partial(write_all, there))
+                with FileIO(partial, "x+") as there:
+                    if not (copied_by_system(source, there, file.bytes) and holds(partial, file)):
+                        source.seek(0)
+                        there.seek(0)
+                        there.truncate()
+                        copy(source, file, functools.partial(write_all, there))
                     if self._waits:
                         begin_to_write_out(there, file.bytes)
                 _set_date(partial, file)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -358,12 +359,18 @@ def test_an_older_clip_that_comes_between_two_runs(
     assert sorted(held) == sorted(clips_of(archive))
 
 
+@pytest.mark.parametrize("another", [True, False], ids=["another disk", "the archive's disk"])
 @FORMATS
 def test_what_is_said_to_be_there_is_durable_first(
-    archive: Archive, catalog: Catalog, tmp_path: Path, form: str, monkeypatch: pytest.MonkeyPatch
+    archive: Archive,
+    catalog: Catalog,
+    tmp_path: Path,
+    form: str,
+    another: bool,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A ZIP or tar is synced before it gets its name. A folder is synced before the list of its hashes is added, and
-    after that before the journal calls it finished."""
+    """A ZIP or tar is synced before it gets its name. A folder on another disk is synced before the list of its
+    hashes is added, and after that before the journal calls it finished; on the archive's own it is not."""
     fill(archive, catalog, 2)
     place = place_of(tmp_path, form)
     seen: list[tuple[bool, bool]] = []
@@ -379,9 +386,31 @@ def test_what_is_said_to_be_there_is_durable_first(
         )
 
     monkeypatch.setattr(folder, "settle", note)
+    monkeypatch.setattr(folder, "is_another", lambda *_: another)
     monkeypatch.setattr(sequence, "sync_file", note)
     export(archive, request(place, form=form))
-    assert seen == ([(False, False)] if form in ("zip", "tar") else [(False, False), (True, False)])
+    of_folder = [(False, False), (True, False)] if another else []
+    assert seen == ([(False, False)] if form in ("zip", "tar") else of_folder)
+
+
+@pytest.mark.parametrize("trouble", ["other file system", "short", "wrong"])
+def test_where_the_system_cannot_copy_it_is_done_by_hand(
+    archive: Archive, catalog: Catalog, tmp_path: Path, trouble: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another file system, a copy that ends early, and one whose bytes are not those that were read."""
+    fill(archive, catalog, 3)
+
+    def copy_file_range(source: int, target: int, count: int) -> int:
+        if trouble == "other file system":
+            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+        if trouble == "short":
+            return 0
+        return os.write(target, b"?" * count)
+
+    monkeypatch.setattr(os, "copy_file_range", copy_file_range)
+    export(archive, request(tmp_path / "out"))
+    assert subprocess.run(["sha256sum", "--strict", "--quiet", "-c", "SHA256SUMS"], cwd=tmp_path / "out",
+                          check=False).returncode == 0  # fmt: skip
 
 
 def test_a_finished_zip_is_not_overwritten(archive: Archive, catalog: Catalog, tmp_path: Path) -> None:
