@@ -6,9 +6,11 @@ from ..catalog import Catalog, catalog_errors
 
 _TABLES = """
 CREATE TEMP TABLE exported (
-  clip_id        INTEGER PRIMARY KEY,  -- clips.id
-  name           TEXT NOT NULL,        -- of its file, within the payload, with "/"
-  thumbnail_name TEXT
+  clip_id               INTEGER PRIMARY KEY,  -- clips.id
+  name                  TEXT NOT NULL,        -- of its file, within the payload, with "/"
+  file_sha256           TEXT NOT NULL,        -- of its bytes there
+  thumbnail_name        TEXT,
+  thumbnail_file_sha256 TEXT
 );
 CREATE TEMP TABLE exported_elsewhere (
   clip_id INTEGER PRIMARY KEY          -- of a clip in another part of the same export

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -79,9 +79,9 @@ class Destination:
                 "archive, or on another disk."
             )
 
-    def check_free(self, parts: int) -> None:
-        """Raise `UsageError` where something is there already that no journal tells of."""
-        for number in range(1, parts + 1):
+    def check_free(self, numbers: Iterable[int]) -> None:
+        """Raise `UsageError` where something is there already that no journal tells of, of these parts."""
+        for number in numbers:
             place = self.part(number)
             if self.is_folder and place.is_dir():
                 with storage_errors(f"look into {place}"):

@@ -22,7 +22,8 @@ _MOMENTS = ("since", "until", "before")
 @dataclass(slots=True)
 class Journal:
     """``arguments`` are as they were typed, so that the same command is known again; ``moments`` is what its
-    dates meant in the first run: seven days ago stays where it was. ``parts``, by number, are those finished:
+    dates meant in the first run: seven days ago stays where it was. ``claimed``: the places of so many parts
+    were free when they were first planned, and are this export's. ``parts``, by number, are those finished:
     their fingerprints, and what they hold."""
 
     path: Path
@@ -31,6 +32,7 @@ class Journal:
     moments: dict[str, str | None]
     planned_at: str
     finished_at: str | None = None
+    claimed: int = 0
     parts: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @classmethod

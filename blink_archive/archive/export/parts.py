@@ -171,7 +171,7 @@ class Parts:
             db.execute("DELETE FROM temp.exported")
             db.execute("DELETE FROM temp.exported_elsewhere")
             db.conn.executemany(
-                "INSERT INTO temp.exported VALUES (?, ?, ?)", self._plan.exported(part.number)
+                "INSERT INTO temp.exported VALUES (?, ?, ?, ?, ?)", self._plan.exported(part.number)
             )
             db.conn.executemany(
                 "INSERT INTO temp.exported_elsewhere VALUES (?)", self._plan.elsewhere(part.number)

@@ -125,10 +125,10 @@ class Plan:
         """These files are out."""
         self._db.executemany("UPDATE files SET done = 1 WHERE number = ?", ((each,) for each in numbers))
 
-    def exported(self, part: int) -> Iterator[tuple[int, str, str | None]]:
-        """(id, name, thumbnail's name) of each clip of the part that is out."""
+    def exported(self, part: int) -> Iterator[tuple[int, str, str, str | None, str | None]]:
+        """(id, name, SHA-256, thumbnail's name and SHA-256) of each clip of the part that is out."""
         return self._db.execute(
-            "SELECT clips.clip_id, file.name, picture.name FROM clips "
+            "SELECT clips.clip_id, file.name, file.sha256, picture.name, picture.sha256 FROM clips "
             "JOIN files AS file ON file.number = clips.file AND file.done "
             "LEFT JOIN files AS picture ON picture.number = clips.thumbnail AND picture.done "
             "WHERE clips.part = ? ORDER BY clips.file",

@@ -106,8 +106,8 @@ def planned(archive: Archive, request: Request, *, now: Callable[[], datetime]) 
             removed_after=_removed_after(destination, journal) if goes_on else None,
         )
         try:
-            if not goes_on and request.how != "in place":
-                destination.check_free(len(plan.parts))
+            if request.how != "in place":
+                destination.check_free(range(journal.claimed + 1, len(plan.parts) + 1))
             yield Export(archive, catalog, request, destination, journal, plan, goes_on=goes_on, now=now)
         finally:
             plan.close()
@@ -169,6 +169,7 @@ class Export:
         with self.destination.held():
             self._journal.planned_at = utc_text(self._now()) if self._renews() else self._journal.planned_at
             self._journal.finished_at = None
+            self._journal.claimed = max(self._journal.claimed, len(self.plan.parts))
             self._journal.save()
             record = Record(self._archive, now=self._now)
             try:
@@ -234,7 +235,9 @@ class Export:
             return papers
         payload = self.destination.payload(part.number)
         return papers + sum(
-            file.bytes for file in self.plan.files(part.number) if _size(payload / file.name) != file.bytes
+            file.bytes
+            for file in self.plan.files(part.number)
+            if not file.removed and _size(payload / file.name) != file.bytes
         )
 
     def _event(self, report: Report) -> dict[str, Any]:

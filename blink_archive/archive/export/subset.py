@@ -64,7 +64,7 @@ def subset(catalog: Catalog, path: Path, facts: ExportFacts) -> Iterator[None]:
 
     Within it, ``catalog`` answers as of the same moment. The new one has a uuid of its own: no command that
     works on the archive can take it for the archive's. Raises `ArchiveError` for a clip that is not archived
-    any more, and what `Catalog.create` does.
+    any more, or with other bytes, and what `Catalog.create` does.
     """
     triggers = _create(path, facts)
     with catalog_errors(f"{catalog.path} or its extract {path}"):
@@ -104,9 +104,15 @@ def _create(path: Path, facts: ExportFacts) -> list[str]:
 
 
 def _check_archived(catalog: Catalog) -> None:
+    changed = "sha256 IS NOT file_sha256 OR thumbnail_sha256 <> thumbnail_file_sha256"
     for row in catalog.rows(
-        "SELECT name FROM temp.exported LEFT JOIN main.clips ON id = clip_id WHERE sha256 IS NULL LIMIT 1"
+        f"SELECT name, sha256 FROM temp.exported LEFT JOIN main.clips ON id = clip_id WHERE {changed} LIMIT 1"
     ):
+        if row["sha256"] is not None:
+            raise ArchiveError(
+                f"The clip of {row['name']} was fetched again while the export was made, and has other bytes "
+                "now. Run the export again."
+            )
         raise ArchiveError(
             f"The clip of {row['name']} waits to be fetched again: Blink has more of it than the archive had "
             "when the export began. Run the export again after the next sync."

@@ -55,7 +55,8 @@ def choose(catalog: Catalog, condition: str = "sha256 IS NOT NULL AND local_remo
     """Export the clips of which that is true, under the names that they have in the archive."""
     prepare(catalog)
     catalog.db.execute(
-        f"INSERT INTO temp.exported SELECT id, path, thumbnail_path FROM clips WHERE {condition}"
+        "INSERT INTO temp.exported SELECT id, path, coalesce(sha256, ''), thumbnail_path, thumbnail_sha256 "
+        f"FROM clips WHERE {condition}"
     )
 
 

@@ -14,10 +14,13 @@ def test_a_reader_can_choose(catalog: Catalog, archive: Archive) -> None:
     list_items(catalog, make_item())
     reader = archive.open_catalog()
     prepare(reader)
-    for table in ("exported", "exported_elsewhere"):
+    columns = {
+        "exported": ("clip_id, name, file_sha256", "id, path, ''"),
+        "exported_elsewhere": ("clip_id", "id"),
+    }
+    for table, (names, values) in columns.items():
         assert reader.value(f"SELECT count(*) FROM temp.{table}") == 0
-        reader.db.execute(f"INSERT INTO temp.{table} (clip_id{', name' * (table == 'exported')}) "
-                          f"SELECT id{', path' * (table == 'exported')} FROM clips")  # fmt: skip
+        reader.db.execute(f"INSERT INTO temp.{table} ({names}) SELECT {values} FROM clips")
         assert reader.value(f"SELECT count(*) FROM temp.{table}") == 1
         assert not catalog.rows("SELECT 1 FROM sqlite_temp_schema WHERE name = ?", (table,))
     reader.close()

@@ -37,8 +37,9 @@ def export(world: World, target: Path, *, form: str = "folder") -> Path:
             for path in filter(None, (row["path"], row["thumbnail_path"])):
                 (payload / path).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(world.root / path, payload / path)
-            names = (row["id"], row["path"], row["thumbnail_path"])
-            catalog.db.execute("INSERT INTO temp.exported VALUES (?, ?, ?)", names)
+            names = ("id", "path", "sha256", "thumbnail_path", "thumbnail_sha256")
+            values = [row[name] for name in names]
+            catalog.db.execute("INSERT INTO temp.exported VALUES (?, ?, ?, ?, ?)", values)
         for name, path in documents(catalog, scratch=scratch, facts=facts):
             shutil.move(path, payload / name)
     finally:

@@ -101,7 +101,7 @@ def test_a_thumbnail_that_two_clips_share_is_one_file(archive: Archive, catalog:
         files = list(made.files(1))
         assert len(files) == 3
         made.mark(file.number for file in files)
-        assert len({thumbnail for _, _, thumbnail in made.exported(1)}) == 1
+        assert len({thumbnail for *_, thumbnail, _ in made.exported(1)}) == 1
 
 
 @pytest.mark.parametrize("top", ["index.html", "Clips.CSV", "readme.TXT"])

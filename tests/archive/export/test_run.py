@@ -29,9 +29,16 @@ from blink_archive.archive.export.run import planned
 from blink_archive.archive.filters import Filter
 from blink_archive.archive.folder import Archive
 from blink_archive.archive.layout import Layout
-from blink_archive.errors import ArchiveBusy, IntegrityError, Interrupted, StorageError, UsageError
+from blink_archive.errors import (
+    ArchiveBusy,
+    ArchiveError,
+    IntegrityError,
+    Interrupted,
+    StorageError,
+    UsageError,
+)
 
-from ..helpers import NOW, make_item
+from ..helpers import NOW, clip_row, make_item
 from .exporting import clips_of, export, fill, request, tree
 
 JOURNAL = ".blink-archive-export.json"
@@ -411,6 +418,71 @@ def test_where_the_system_cannot_copy_it_is_done_by_hand(
     export(archive, request(tmp_path / "out"))
     assert subprocess.run(["sha256sum", "--strict", "--quiet", "-c", "SHA256SUMS"], cwd=tmp_path / "out",
                           check=False).returncode == 0  # fmt: skip
+
+
+@pytest.mark.parametrize("form", ["zip", "folder"])
+def test_a_part_that_is_new_overwrites_nothing(
+    archive: Archive, catalog: Catalog, tmp_path: Path, form: str
+) -> None:
+    """Clips that came between two runs make another part, and something else is where that would go."""
+    fill(archive, catalog, 4)
+    asked = request(place_of(tmp_path, form), form=form, limit=PAPERS_LEAST + 2 * (PAPERS_BYTES + 4000))
+    with pytest.raises(Interrupted):
+        export(archive, asked, tick=interrupt)
+    fill(archive, catalog, 2, first=7000005)
+    other = tmp_path / "out-003.zip" if form == "zip" else tmp_path / "out-003" / "README.txt"
+    other.parent.mkdir(exist_ok=True)
+    other.write_text("mine", encoding="utf-8")
+    with pytest.raises(UsageError, match="out-003"):
+        export(archive, asked)
+    assert other.read_text(encoding="utf-8") == "mine"
+    other.unlink()
+    assert len(export(archive, asked).parts) == 3
+
+
+def interrupt(_: int) -> None:
+    """Ctrl-C, as soon as something is done."""
+    raise KeyboardInterrupt
+
+
+def test_what_left_before_needs_no_space(archive: Archive, catalog: Catalog, tmp_path: Path) -> None:
+    """To bring a folder up to date takes no space for clips that were pruned before it was begun."""
+    fill(archive, catalog, 2)
+    catalog.db.execute(
+        "UPDATE clips SET local_removed_at = '2026-11-24T00:00:00.000000Z', bytes = 1 << 60, "
+        "local_removed_reason = 'pruned' WHERE origin_key = '7000001'"
+    )
+    catalog.connection.commit()
+    asked = request(tmp_path / "out")
+    export(archive, asked)
+    assert export(archive, asked).total()["clips"] == 1
+
+
+@FORMATS
+@pytest.mark.parametrize("what", ["clip", "thumbnail"])
+def test_what_was_fetched_again_meanwhile_is_not_said_to_be_here(
+    archive: Archive, catalog: Catalog, tmp_path: Path, form: str, what: str
+) -> None:
+    """The papers would tell of other bytes than those that were copied: the export ends, and the next one has
+    the new ones."""
+    fill(archive, catalog, 3)
+    prefix = "" if what == "clip" else "thumbnail_"
+    row = clip_row(catalog, "7000002")
+
+    def fetched_again(_: int) -> None:
+        data = b"fetched again"
+        (archive.root / row[f"{prefix}path"]).write_bytes(data)
+        catalog.db.execute(
+            f"UPDATE clips SET {prefix}sha256 = ?, {prefix}bytes = ? WHERE origin_key = '7000002'",
+            (hashlib.sha256(data).hexdigest(), len(data)),
+        )
+        catalog.connection.commit()
+
+    asked = request(place_of(tmp_path, form), form=form)
+    with pytest.raises(ArchiveError, match=row["path"]):
+        export(archive, asked, tick=fetched_again)
+    export(archive, asked)
+    expect_whole(archive, asked.destination, form)
 
 
 def test_a_finished_zip_is_not_overwritten(archive: Archive, catalog: Catalog, tmp_path: Path) -> None:

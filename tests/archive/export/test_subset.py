@@ -68,7 +68,8 @@ def test_its_clips_are_as_in_the_archive(two: Catalog, tmp_path: Path) -> None:
     before = clip_row(two, FRONT)
     choose(two, "0")
     two.db.execute(
-        "INSERT INTO temp.exported SELECT id, 'a/b.mp4', 'a/c.jpg' FROM clips WHERE origin_key = ?", [FRONT]
+        "INSERT INTO temp.exported SELECT id, 'a/b.mp4', sha256, 'a/c.jpg', thumbnail_sha256 FROM clips WHERE origin_key = ?",
+        [FRONT],
     )
     made = Catalog.read(papers(two, tmp_path / "papers") / "catalog.db")
     row = clip_row(made, FRONT)
@@ -83,7 +84,10 @@ def test_it_is_true_of_the_folder_that_it_lies_in(two: Catalog, tmp_path: Path) 
         "UPDATE clips SET local_removed_at = archived_at, local_removed_reason = 'pruned', covered_by = 2"
     )
     choose(two, "0")
-    two.db.execute("INSERT INTO temp.exported SELECT id, path, NULL FROM clips WHERE origin_key = ?", [FRONT])
+    two.db.execute(
+        "INSERT INTO temp.exported SELECT id, path, sha256, NULL, NULL FROM clips WHERE origin_key = ?",
+        [FRONT],
+    )
     made = Catalog.read(papers(two, tmp_path / "papers") / "catalog.db")
     row = clip_row(made, FRONT)
     assert {row[name] for name in row if name.startswith("thumbnail_")} == {None}
