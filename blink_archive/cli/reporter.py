@@ -6,7 +6,6 @@ from contextlib import ExitStack, suppress
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from time import monotonic
 from typing import TYPE_CHECKING
 
 import click
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from ..archive.folder import Archive
+    from ..nightly.deadline import Deadline
     from ..nightly.ending import Ending, Standing
     from ..nightly.notify import Told
     from ..nightly.ping import Pings
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 PATIENCE = 30.0
 """Seconds that messages and pings may take, all together, when a run has ended."""
+
+_IN_A_HURRY = 3.0  # the same, when the program is to end
 
 
 class Reporter:
@@ -61,6 +63,8 @@ class Reporter:
         self._open: ExitStack | None = None
         self._pings: Pings | None = None
         self._tail: Tail | None = None
+        self._deadline: Deadline | None = None
+        self._hurried = False
 
     @classmethod
     def of(
@@ -122,8 +126,15 @@ class Reporter:
             if exit_code not in SILENT:
                 self._tell(exit_code, summary, reason)
 
+    def hasten(self) -> None:
+        """The program is to end: what is told from now on, or in another thread now, has seconds left."""
+        self._hurried = True
+        if self._deadline is not None:
+            self._deadline.move_up(_IN_A_HURRY)
+
     def _tell(self, exit_code: int, summary: Summary | None, reason: str | None) -> None:
         from ..client.redact import redacted
+        from ..nightly.deadline import Deadline
         from ..nightly.ending import Ending
 
         reason = reason or (summary.stopped if summary else None)
@@ -138,7 +149,9 @@ class Reporter:
         ending, run = self._recorded(ending)
         if not (self._services or self._pings or self._prometheus_file):
             return
-        until = monotonic() + self._patience
+        self._deadline = until = Deadline(self._patience)
+        if self._hurried:
+            until.move_up(_IN_A_HURRY)
         told = self._recall() if self._services else None
         standing = self._standing(ending, told, run=run)
         self._write_metrics(ending, standing)
@@ -146,7 +159,7 @@ class Reporter:
         if told is not None:
             self._notify(ending, standing, told, until)
         if self._pings:
-            for trouble in self._pings.finish(max(0.0, until - monotonic())):
+            for trouble in self._pings.finish(until):
                 _warn(trouble)
 
     # what is known
@@ -208,18 +221,15 @@ class Reporter:
         else:
             self._pings.fail(f"{report(ending, standing)}\n\n{self._tail.text()}")
 
-    def _notify(self, ending: Ending, standing: Standing | None, told: Told, until: float) -> None:
+    def _notify(self, ending: Ending, standing: Standing | None, told: Told, until: Deadline) -> None:
         from ..nightly import notify, sending
         from .messages import message
 
         kinds = notify.due(ending, standing, told, wanted=frozenset(map(notify.Kind, self._kinds)))
         taken = 0
         if kinds:
-            patience = max(0.0, until - monotonic())
             try:
-                taken, troubles = sending.send(
-                    message(kinds, ending, standing), self._services, patience=patience
-                )
+                taken, troubles = sending.send(message(kinds, ending, standing), self._services, until=until)
             except OSError as error:
                 troubles = [f"A message could not be sent: no process could be started ({error.strerror})."]
             for trouble in troubles:

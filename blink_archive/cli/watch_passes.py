@@ -186,7 +186,17 @@ class SyncPasses:
             cancelled = await self._outlived(done)
             self._tell(done)
             reason = None if done.error is None else str(done.error)
-            await asyncio.to_thread(reporter.ended, done.exit_code, done.summary, reason=reason)
+            if cancelled is not None:
+                reporter.hasten()
+            telling = asyncio.create_task(
+                asyncio.to_thread(reporter.ended, done.exit_code, done.summary, reason=reason)
+            )
+            try:
+                await asyncio.shield(telling)
+            except asyncio.CancelledError:
+                reporter.hasten()
+                await asyncio.wait([telling])
+                raise
         if cancelled is not None:
             raise cancelled
         return done.ended()

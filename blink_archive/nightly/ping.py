@@ -6,12 +6,12 @@ import queue
 import ssl
 import threading
 from collections.abc import Callable
-from time import monotonic
 
 import httpx
 
 from ..client.redact import redacted
 from ..errors import BlinkArchiveError
+from .deadline import Deadline
 
 LARGEST_BODY = 100_000
 """Bytes that are kept of a body (https://healthchecks.io/docs/attaching_logs/): the first ones. What is too
@@ -55,10 +55,9 @@ class Pings:
         """No ping follows; those that wait still leave."""
         self._waiting.put(None)
 
-    def finish(self, patience: float) -> list[str]:
-        """Wait until all have left, for at most ``patience`` seconds; a sentence for each trouble."""
-        until = monotonic() + patience
-        while self._thread.is_alive() and monotonic() < until:
+    def finish(self, until: Deadline) -> list[str]:
+        """Wait until all have left, until then at most; a sentence for each trouble."""
+        while self._thread.is_alive() and until.left():
             self._thread.join(0.05)  # in short pieces: on Windows, Ctrl-C is not heard within one
         late = [f"{self._name} took no ping in time."] if self._thread.is_alive() else []
         return [*self._troubles, *late]

@@ -15,10 +15,14 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
-from time import monotonic
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .deadline import Deadline
 
 _SENT, _REFUSED, _UNKNOWN = 0, 10, 11  # exit codes of the process
 _GIVEN_UP = -1  # in place of one
+_LOOK = 0.2  # seconds between two looks at the deadline
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +39,13 @@ def is_installed() -> bool:
     return find_spec("apprise") is not None
 
 
-def send(message: Message, services: Sequence[str], *, patience: float) -> tuple[int, list[str]]:
+def send(message: Message, services: Sequence[str], *, until: Deadline) -> tuple[int, list[str]]:
     """Send it to all ``services``, Apprise's URLs, at once: how many took it, and a sentence for each that
     did not.
 
-    One that has not taken it after ``patience`` seconds is given up. The URLs hold tokens, so that no
+    One that has not taken it by then is given up. The URLs hold tokens, so that no
     sentence tells more of them than the scheme. Raises OSError where no process can be started.
     """
-    until = monotonic() + patience
     processes: list[subprocess.Popen[bytes]] = []
     try:
         processes += (_start(message, service) for service in services)
@@ -52,9 +55,7 @@ def send(message: Message, services: Sequence[str], *, patience: float) -> tuple
             process.kill()
             process.wait()
     return codes.count(_SENT), [
-        _trouble(_name(service), code, patience)
-        for service, code in zip(services, codes, strict=True)
-        if code != _SENT
+        _trouble(_name(service), code) for service, code in zip(services, codes, strict=True) if code != _SENT
     ]
 
 
@@ -76,11 +77,14 @@ def _start(message: Message, service: str) -> subprocess.Popen[bytes]:
     return process
 
 
-def _end(process: subprocess.Popen[bytes], until: float) -> int:
-    try:
-        return process.wait(max(0.0, until - monotonic()))
-    except subprocess.TimeoutExpired:
-        return _GIVEN_UP
+def _end(process: subprocess.Popen[bytes], until: Deadline) -> int:
+    while True:
+        left = until.left()
+        try:
+            return process.wait(min(left, _LOOK))
+        except subprocess.TimeoutExpired:
+            if left <= _LOOK:
+                return _GIVEN_UP
 
 
 def _name(service: str) -> str:
@@ -89,7 +93,7 @@ def _name(service: str) -> str:
     return f"{scheme}://" if there and scheme.isalnum() and len(scheme) <= 20 else "a service"
 
 
-def _trouble(name: str, code: int, patience: float) -> str:
+def _trouble(name: str, code: int) -> str:
     match code:
         case _ if code == _UNKNOWN:
             return (
@@ -97,7 +101,7 @@ def _trouble(name: str, code: int, patience: float) -> str:
                 "Check --notify."
             )
         case _ if code == _GIVEN_UP:
-            return f"A message could not be sent: {name} did not take it within {patience:g} seconds."
+            return f"A message could not be sent: {name} did not take it in time."
         case _:
             return f"A message could not be sent: {name} did not take it. Check --notify and the service."
 

@@ -365,7 +365,7 @@ def test_services_that_hang_hold_no_run_up(house: World, listener: Listener) -> 
     done = reporting(house, listener)
     assert time.monotonic() - began < usual + 3
     assert done.returncode == 0
-    assert "json:// did not take it within" in done.stderr
+    assert "json:// did not take it in time" in done.stderr
     assert "http://127.0.0.1 took no ping in time" in done.stderr
     assert "secret" not in done.stderr
 

@@ -19,6 +19,7 @@ import pytest
 from blink_archive.simulator import Fault
 
 from ..conftest import MakeWorld
+from ..nightly.listener import listening
 from ..world import World, clips_fetched
 from .quick import asked
 from .test_endings import wait_until
@@ -93,6 +94,22 @@ def test_a_pass_ends_within_seconds(make_world: MakeWorld, number: int) -> None:
     assert [row["exit_code"] for row in world.rows("SELECT * FROM runs")] == [130]
     world.blink.faults.clear()
     world.sync()
+    world.expect_complete()
+
+
+def test_a_service_that_hangs_does_not_hold_up_its_end(world: World) -> None:
+    """Messages and pings have half a minute, which is more than a container gets that is stopped."""
+    pytest.importorskip("apprise")
+    with listening() as listener:
+        listener.hangs.set()
+        told = ("--notify", listener.service, "--notify-on", "digest", "--ping", listener.check)
+        with watching(world, *told) as process:
+            wait_until(lambda: bool(listener.messages))
+            exit_code, _, err, seconds = ended(world, process)
+        listener.goes_on.set()
+    assert exit_code == 0
+    assert seconds < 6
+    assert "json:// did not take it in time" in err
     world.expect_complete()
 
 

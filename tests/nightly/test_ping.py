@@ -11,6 +11,7 @@ import pytest
 
 from blink_archive.client.transport import trust
 from blink_archive.errors import UsageError
+from blink_archive.nightly.deadline import Deadline
 from blink_archive.nightly.ping import LARGEST_BODY, Pings, shortened
 
 from .listener import Listener, listening
@@ -35,7 +36,7 @@ def test_start_success_and_failure_have_addresses_of_their_own(listener: Listene
         good.start()
         good.success("all is well")
         bad.fail("it is not\n\nthe log")
-        assert good.finish(5) + bad.finish(5) == []
+        assert good.finish(Deadline(5)) + bad.finish(Deadline(5)) == []
         assert sorted(
             (each.method, each.path.partition("?")[0], each.body) for each in listener.requests
         ) == [
@@ -58,7 +59,7 @@ def test_the_start_comes_first(listener: Listener) -> None:
     assert listener.arrived.acquire(timeout=5)
     assert listener.pings == ["start"]
     listener.goes_on.set()
-    assert run.finish(5) == []
+    assert run.finish(Deadline(5)) == []
     assert listener.pings == ["start", "success"]
 
 
@@ -69,7 +70,7 @@ def test_a_check_that_hangs_is_given_up(listener: Listener) -> None:
     run.start()
     run.fail("it failed")
     began = time.monotonic()
-    (trouble,) = run.finish(0.3)
+    (trouble,) = run.finish(Deadline(0.3))
     assert 0.3 <= time.monotonic() - began < 2
     assert "http://127.0.0.1 took no ping" in trouble
     assert "secret" not in trouble
@@ -81,7 +82,7 @@ def test_a_check_that_refuses_is_told(listener: Listener, status: int) -> None:
     listener.status = status
     run = pings(listener.check)
     run.success("")
-    assert run.finish(5) == [f"http://127.0.0.1 answered a ping with HTTP {status}."]
+    assert run.finish(Deadline(5)) == [f"http://127.0.0.1 answered a ping with HTTP {status}."]
     assert len(listener.requests) == 1
 
 
@@ -91,21 +92,21 @@ def test_a_check_that_is_not_there_is_told() -> None:
         nobody.bind(("127.0.0.1", 0))
         run = pings(f"http://user:secret@127.0.0.1:{nobody.getsockname()[1]}/secret")
         run.success("")
-        assert run.finish(20) == ["http://127.0.0.1 could not be pinged (ConnectError)."]
+        assert run.finish(Deadline(20)) == ["http://127.0.0.1 could not be pinged (ConnectError)."]
 
     def broken() -> ssl.SSLContext:
         raise UsageError("The file x of --ca-file cannot be read.")
 
     run = Pings("https://127.0.0.1/secret", trust=broken)
     run.success("")
-    assert run.finish(5) == ["The file x of --ca-file cannot be read."]
+    assert run.finish(Deadline(5)) == ["The file x of --ca-file cannot be read."]
 
 
 def test_no_secret_is_in_a_body(listener: Listener) -> None:
     """It passes the redactor."""
     run = pings(listener.check)
     run.fail("someone@example.com has the token=abcdef123456\n\nAuthorization: Bearer abcdef123456")
-    assert run.finish(5) == []
+    assert run.finish(Deadline(5)) == []
     body = listener.requests[0].body
     assert b"abcdef" not in body
     assert b"someone" not in body

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from blink_archive.nightly import sending
+from blink_archive.nightly.deadline import Deadline
 from blink_archive.nightly.sending import Message, is_installed, send
 
 from .listener import Listener, listening
@@ -28,7 +29,7 @@ def listener() -> Iterator[Listener]:
 def test_a_message_arrives(listener: Listener) -> None:
     """At each service once, with title, text and type as they were given."""
     assert is_installed()
-    assert send(MESSAGE, [listener.service, f"{listener.service}/2"], patience=30) == (2, [])
+    assert send(MESSAGE, [listener.service, f"{listener.service}/2"], until=Deadline(30)) == (2, [])
     told = [(each["title"], each["message"], each["type"]) for each in listener.messages]
     assert told == [(MESSAGE.title, MESSAGE.body, MESSAGE.type)] * 2
 
@@ -38,7 +39,7 @@ def test_one_that_does_not_arrive_keeps_none_from_the_next(listener: Listener) -
     with listening() as broken:
         broken.status = 500
         taken, troubles = send(
-            MESSAGE, [broken.service, "nosuch://user:secret@host", listener.service], patience=30
+            MESSAGE, [broken.service, "nosuch://user:secret@host", listener.service], until=Deadline(30)
         )
     assert taken == 1
     assert len(listener.messages) == 1
@@ -50,7 +51,7 @@ def test_one_that_does_not_arrive_keeps_none_from_the_next(listener: Listener) -
 @pytest.mark.parametrize("url", ["secret", "secret:secret", "se cret://x", "secret" * 9 + "://x"])
 def test_of_what_is_no_url_nothing_is_told(url: str) -> None:
     """It may be a token that somebody forgot the rest of."""
-    taken, (trouble,) = send(MESSAGE, [url], patience=30)
+    taken, (trouble,) = send(MESSAGE, [url], until=Deadline(30))
     assert taken == 0
     assert "does not know a service with an address" in trouble
 
@@ -67,10 +68,10 @@ def test_a_service_that_hangs_is_given_up(listener: Listener, monkeypatch: pytes
     monkeypatch.setattr(sending.subprocess, "Popen", Watched)
     listener.hangs.set()
     began = time.monotonic()
-    taken, troubles = send(MESSAGE, [listener.service] * 3, patience=0.5)
+    taken, troubles = send(MESSAGE, [listener.service] * 3, until=Deadline(0.5))
     assert 0.5 <= time.monotonic() - began < 3
     assert taken == 0
-    assert troubles == ["A message could not be sent: json:// did not take it within 0.5 seconds."] * 3
+    assert troubles == ["A message could not be sent: json:// did not take it in time."] * 3
     assert [process.returncode is not None for process in started] == [True] * 3
 
 
@@ -85,7 +86,7 @@ def test_the_process_gets_no_settings_of_ours(listener: Listener, monkeypatch: p
             super().__init__([sys.executable, "-c", "raise SystemExit(3)"], **settings)  # type: ignore[call-overload]
 
     monkeypatch.setattr(sending.subprocess, "Popen", Watched)
-    taken, troubles = send(MESSAGE, [listener.service], patience=5)
+    taken, troubles = send(MESSAGE, [listener.service], until=Deadline(5))
     assert (taken, len(troubles)) == (0, 1)
     assert "BLINK_ARCHIVE_PASSWORD" not in str(seen["env"])
     assert "secret" not in str(seen["arguments"])
