@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from ...errors import BlinkArchiveError, Interrupted, UsageError
+from ...errors import ArchiveBusy, BlinkArchiveError, Interrupted, UsageError
 from ...model import from_utc_text, utc_text
 from ..catalog import Catalog
 from ..filters import Filter
@@ -106,9 +106,9 @@ def planned(archive: Archive, request: Request, *, now: Callable[[], datetime]) 
             removed_after=_removed_after(destination, journal) if goes_on else None,
         )
         try:
-            if request.how != "in place":
-                destination.check_free(range(journal.claimed + 1, len(plan.parts) + 1))
-            yield Export(archive, catalog, request, destination, journal, plan, goes_on=goes_on, now=now)
+            export = Export(archive, catalog, request, destination, journal, plan, goes_on=goes_on, now=now)
+            export.check_place()
+            yield export
         finally:
             plan.close()
     finally:
@@ -145,6 +145,16 @@ class Export:
         self._goes_on = goes_on
         self._now = now
 
+    def check_place(self) -> None:
+        """Raise `ArchiveBusy` where another run has begun since this one looked, and `UsageError` where
+        something is that no export claimed."""
+        if Journal.load(self._journal.path) != (self._journal if self._goes_on else None):
+            raise ArchiveBusy(
+                f"Another export was at {self.destination.path} just now. Run this one when it has ended."
+            )
+        if self._request.how != "in place":
+            self.destination.check_free(range(self._journal.claimed + 1, len(self.plan.parts) + 1))
+
     def is_finished(self, part: Part) -> bool:
         """Whether an earlier run finished this very part."""
         told = self._journal.parts.get(str(part.number))
@@ -167,6 +177,7 @@ class Export:
         """
         check_space(self.destination.disk(), self.needed())
         with self.destination.held():
+            self.check_place()
             self._journal.planned_at = utc_text(self._now()) if self._renews() else self._journal.planned_at
             self._journal.finished_at = None
             self._journal.claimed = max(self._journal.claimed, len(self.plan.parts))

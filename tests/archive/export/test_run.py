@@ -39,7 +39,7 @@ from blink_archive.errors import (
 )
 
 from ..helpers import NOW, clip_row, make_item
-from .exporting import clips_of, export, fill, request, tree
+from .exporting import FIRST, clips_of, export, fill, request, tree
 
 JOURNAL = ".blink-archive-export.json"
 FORMATS = pytest.mark.parametrize("form", ["folder", "zip", "tar", "bag"])
@@ -658,6 +658,23 @@ def test_two_exports_into_one_place_are_one_too_many(
 
     export(archive, request(tmp_path / "out"), tick=tick)
     expect_whole(archive, tmp_path / "out", "folder")
+
+
+@FORMATS
+def test_one_that_began_since_it_looked_is_left_alone(
+    archive: Archive, catalog: Catalog, tmp_path: Path, form: str
+) -> None:
+    """Another export that came and went between the look at the place and the first write."""
+    fill(archive, catalog, 3)
+    asked = request(place_of(tmp_path, form), form=form, wanted=Filter(until=FIRST))
+    with planned(archive, asked, now=lambda: NOW) as late:
+        export(archive, request(asked.destination, form=form))
+        before = tree(tmp_path)
+        with pytest.raises((ArchiveBusy, UsageError)):
+            late.run(tick=lambda _: None)
+    after = tree(tmp_path)
+    assert {name: after[name] for name in before} == before
+    expect_whole(archive, asked.destination, form)
 
 
 def test_too_little_space_is_found_before_anything_is_written(
