@@ -19,6 +19,8 @@ from .sequence import partial_of
 
 Form = Literal["folder", "zip", "tar", "bag"]
 
+_LOCK = "lock"
+
 
 @dataclass(frozen=True, slots=True)
 class Destination:
@@ -100,7 +102,7 @@ class Destination:
         """Hold it for one run; `ArchiveBusy` if another one does."""
         with storage_errors(f"write to {self.path}"):
             self._own.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(self._own / "lock")
+            lock = FileLock(self._own / _LOCK)
             try:
                 lock.acquire(timeout=0)
             except Timeout:
@@ -109,6 +111,9 @@ class Destination:
             yield
         finally:
             lock.release()
+            with contextlib.suppress(OSError):  # where there is more than the lock, it is gone on with
+                if [each.name for each in self._own.iterdir()] == [_LOCK]:
+                    shutil.rmtree(self._own)
 
     def sweep(self, number: int | None = None) -> None:
         """Remove what is left of the work: on one part, or on all. Raises `StorageError`."""
