@@ -65,6 +65,7 @@ def archive_all_command(
     _check_folder(given.root())
     work = _All(given, steps=4 if to is None else 5)
     extra = None if to is None else _request(absolute(to, option="--to"), form)
+    _check_ahead(given.root(), extra)
     try:
         work.run(reserve=reserve, extra=extra)
     except BlinkArchiveError as error:
@@ -106,6 +107,22 @@ def _request(target: Path, form: str | None) -> Request:
 
     kind = form_of(target, form)
     return Request(target, Filter(), {"all": True, "format": kind}, form=kind)
+
+
+def _in_place(root: Path) -> Request:
+    from ..archive.export.run import Request
+    from ..archive.filters import Filter
+
+    return Request(root, Filter(), {"all": True}, how="in place")
+
+
+def _check_ahead(root: Path, extra: Request | None) -> None:
+    """Raise `UsageError` now for what would end it after hours."""
+    from ..archive.export.run import check_ahead
+
+    for request in (_in_place(root), extra):
+        if request is not None:
+            check_ahead(request, root)
 
 
 class _All:
@@ -224,13 +241,8 @@ class _All:
             )
 
     def _add_papers(self, archive: Archive) -> None:
-        from ..archive.export.run import Request
-        from ..archive.filters import Filter
-
         self._next("Adding index.html, tables and SHA256SUMS.")
-        self.told["papers"] = self._export(
-            archive, Request(archive.root, Filter(), {"all": True}, how="in place")
-        )
+        self.told["papers"] = self._export(archive, _in_place(archive.root))
 
     def _export(self, archive: Archive, request: Request) -> dict[str, Any]:
         from ..archive.export.run import planned

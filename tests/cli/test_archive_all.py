@@ -174,6 +174,32 @@ def test_what_means_nothing_is_refused(
     assert not (tmp_path / "all").exists()
 
 
+@pytest.mark.parametrize("to", ["no/such/clips.zip", "taken.zip", "all/clips.zip"])
+def test_where_an_export_cannot_go_is_said_first(world: World, tmp_path: Path, to: str) -> None:
+    """And not after hours of fetching."""
+    (tmp_path / "taken.zip").write_bytes(b"mine")
+    done = world.run("archive-all", str(tmp_path / "all"), "--to", str(tmp_path / to))
+    assert done.returncode == 2
+    assert "1/5" not in done.stderr
+    assert not (tmp_path / "all").exists()
+
+
+def test_somebody_elses_readme_stays(world: World) -> None:
+    """In an archive that was there before, a paper's name may be taken; a paper of an earlier run is written
+    anew."""
+    world.sync()
+    readme = world.root / "README.txt"
+    readme.write_text("where the cameras are", encoding="utf-8")
+    done = world.run("archive-all", str(world.root))
+    assert done.returncode == 2
+    assert "README.txt" in done.stderr
+    assert readme.read_text(encoding="utf-8") == "where the cameras are"
+    readme.unlink()
+    for _ in range(2):
+        assert world.run("archive-all", str(world.root)).returncode == 0
+    expect_all(world, world.root)
+
+
 def test_a_folder_with_other_things_is_refused(world: World, tmp_path: Path) -> None:
     """DEST is to be new, empty, or an archive: no dated tree among somebody's pictures."""
     (tmp_path / "pictures").mkdir()

@@ -12,9 +12,11 @@ from typing import Literal
 from filelock import FileLock, Timeout
 
 from ...errors import ArchiveBusy, UsageError
-from ..layout import EXPORT
+from ..layout import CATALOG, EXPORT, SHA256SUMS
 from ..store import storage_errors
 from .bag import PAYLOAD
+from .documents import NAMES
+from .readme import README, is_readme
 from .sequence import partial_of
 
 Form = Literal["folder", "zip", "tar", "bag"]
@@ -96,6 +98,18 @@ class Destination:
             for taken in (place, partial_of(place)):
                 if taken.exists() or taken.is_symlink():
                     raise UsageError(f"There is a {taken} already. Name another destination.")
+
+    def check_papers(self) -> None:
+        """Raise `UsageError` where the papers of an archive's own folder would replace somebody else's file.
+        README.txt, which is made after the others, tells whose they are."""
+        with storage_errors(f"look into {self.path}"):
+            there = [name for name in (*NAMES, SHA256SUMS) if name != CATALOG and (self.path / name).exists()]
+            ours = README in there and is_readme(self.path / README)
+        if there and not ours:
+            raise UsageError(
+                f"{self.path} has a {there[-1]} that is not of this program, and would be replaced. Move it "
+                "elsewhere."
+            )
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:

@@ -11,13 +11,13 @@ from .custody import write_custody
 from .facts import ExportFacts
 from .gaps import Gaps, write_gaps
 from .page import write_page
-from .readme import write_readme
+from .readme import README, write_readme
 from .subset import subset
 from .tables import write_clips_csv, write_clips_json
 
 NAMES = (
     "catalog.db", "clips.csv", "clips.json", "custody.jsonl", "gaps.csv", "missing.csv", "index.html",
-    "README.txt",
+    README,
 )  # fmt: skip
 """Of the papers, within the payload: no clip can be called so."""
 
@@ -40,7 +40,7 @@ def documents(catalog: Catalog, *, scratch: Path, facts: ExportFacts) -> Iterato
             write_custody(extract, scratch / "custody.jsonl", facts)
             about, missing = _about(extract, facts), _missing(gaps)
             write_page(extract, scratch / "index.html", facts, about=about, missing=missing)
-            write_readme(scratch / "README.txt", facts, about=about, missing=missing)
+            write_readme(scratch / README, facts, about=about, missing=missing)
         finally:
             extract.close()
     for name in NAMES:

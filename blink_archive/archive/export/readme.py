@@ -8,6 +8,9 @@ from textwrap import fill
 from .facts import CLAIM, ExportFacts
 
 _WIDTH = 76
+README = "README.txt"
+
+_MARK = "Made by blink-archive"
 _BAG = (
     "This is a bag (BagIt, RFC 8493), and its clips are below data/. In the folder that holds bagit.txt, "
     "`sha256sum -c manifest-sha256.txt` reads every file of data/ and compares its SHA-256; so does "
@@ -32,3 +35,9 @@ def write_readme(path: Path, facts: ExportFacts, *, about: str, missing: str) ->
     ):
         text = text.replace(f"%{name}%", fill(said, _WIDTH, break_long_words=False, break_on_hyphens=False))
     path.write_text(text, encoding="utf-8", errors="backslashreplace")
+
+
+def is_readme(path: Path) -> bool:
+    """Whether that is a ``README.txt`` of an export. Raises OSError."""
+    with path.open("rb") as file:
+        return _MARK.encode() in file.read(10_000)

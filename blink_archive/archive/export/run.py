@@ -121,6 +121,19 @@ def _removed_after(destination: Destination, journal: Journal) -> str:
     return "" if destination.is_folder and not destination.split else journal.planned_at
 
 
+def check_ahead(request: Request, root: Path) -> None:
+    """Raise `UsageError` where an export of the archive at ``root``, which may not be there yet, could not go
+    to its destination, long before it begins."""
+    destination = Destination(request.destination, request.form, split=request.limit is not None)
+    if request.how != "in place":
+        destination.check_apart(root)
+    if Journal.load(destination.journal) is None:
+        if request.how == "in place":
+            destination.check_papers()
+        else:
+            destination.check_free([1])
+
+
 class Export:
     """An export that is planned; made by `planned`."""
 
