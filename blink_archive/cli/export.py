@@ -182,6 +182,7 @@ def tell(given: Globals, report: Report) -> None:
         given.say(f"Not in it, since their files are not here: {_statuses(report.left_out)}.")
     for heading, names in (
         ("left the archive meanwhile, and is not in it", report.skipped),
+        ("was in the destination with other bytes, and is written anew", report.replaced),
         (
             "is in the destination, and not of this export: it is left alone, and no list names it",
             report.strays,

@@ -23,7 +23,7 @@ from .reading import check, copy, holds, mismatch, opened
 from .sums import Payload, write_sums
 
 How = Literal["copy", "link", "reflink", "in place"]
-Outcome = Literal["written", "kept", "absent"]
+Outcome = Literal["written", "replaced", "kept", "absent"]
 
 MANIFEST = "manifest-sha256.txt"
 
@@ -49,7 +49,8 @@ class Writer(Protocol):
     workers: int
 
     def add(self, file: ExportFile) -> Outcome:
-        """Take a file; ``kept``: an earlier run did, and it is whole; ``absent``: it left the archive.
+        """Take a file; ``kept``: an earlier run did, and it is whole; ``replaced``: something else had its
+        name; ``absent``: it left the archive.
 
         Raises `IntegrityError` for a file that is not as the catalog has it, `StorageError`, and
         `UsageError` where the file system cannot do what was asked for.
@@ -87,11 +88,13 @@ class FolderWriter:
 
     def add(self, file: ExportFile) -> Outcome:
         target = f"{self._payload}/{file.name}"
-        if holds(target, file) and not (self._how == "copy" and self._is_the_archives(target, file)):
+        held = holds(target, file)
+        if held and not (self._how == "copy" and self._is_the_archives(target, file)):
             return "kept"
         if file.removed:
             return "absent"
         partial = f"{self._partials}/{file.number}"
+        taken = not held and os.path.lexists(target)
         with opened(self._archive, file) as source, storage_errors(f"write {target}"):
             self._make_folder(target.rpartition("/")[0])
             try:
@@ -101,7 +104,7 @@ class FolderWriter:
                 with contextlib.suppress(OSError):
                     os.unlink(partial)  # noqa: PTH108
                 raise
-        return "written"
+        return "replaced" if taken else "written"
 
     def add_paper(self, name: str, paper: Path) -> None:
         with storage_errors(f"write {self.root / name}"):
@@ -127,6 +130,8 @@ class FolderWriter:
                     os.link(f"{self._archive}/{file.path}", partial)
                 except OSError as error:
                     raise self._impossible(error, "be linked", "--link") from error
+                if not os.path.samestat(os.fstat(source.fileno()), os.lstat(partial)):
+                    raise mismatch(file, "another file took its place while it was read")
             case "reflink":
                 with FileIO(partial, "x+") as there:
                     try:

@@ -30,6 +30,7 @@ from .sequence import TarWriter, ZipWriter
 
 Tick = Callable[[int], object]
 
+_OUT: tuple[Outcome, ...] = ("written", "replaced", "kept")
 _AHEAD = 3  # batches given to each thread before the first of them is waited for
 _BATCH = 16  # files: to hand each to a thread by itself costs more than to copy a small one
 _BATCH_BYTES = 8_000_000
@@ -51,9 +52,9 @@ class PartReport:
 class Parts:
     """Writes the parts of one plan.
 
-    ``kept`` counts files that were there already; ``skipped`` are those that left the archive meanwhile, and
-    ``strays`` those in the destination that are not of this export. ``at`` is when the export began, and
-    ``goes_on`` whether an earlier run did so.
+    ``kept`` counts files that were there already; ``replaced`` are those that had other bytes there,
+    ``skipped`` those that left the archive meanwhile, and ``strays`` those in the destination that are not of
+    this export. ``at`` is when the export began, and ``goes_on`` whether an earlier run did so.
     """
 
     def __init__(
@@ -79,6 +80,7 @@ class Parts:
         self._at = at
         self._goes_on = goes_on
         self.kept = 0
+        self.replaced: list[str] = []
         self.skipped: list[str] = []
         self.strays: list[str] = []
 
@@ -136,11 +138,13 @@ class Parts:
         try:
             batches = _batches(self._plan.files(part.number))
             for batch in in_order(pool, add, batches, ahead=_AHEAD * writer.workers):
-                self._plan.mark(file.number for file, outcome in batch if outcome in ("written", "kept"))
+                self._plan.mark(file.number for file, outcome in batch if outcome in _OUT)
                 for file, outcome in batch:
                     if isinstance(outcome, IntegrityError):
                         self._skip(file, outcome)
                     self.kept += outcome == "kept"
+                    if outcome == "replaced":
+                        self.replaced.append(file.name)
                 tick(sum(file.bytes for file, _ in batch))
         finally:  # after an error or Ctrl-C, write no more than what was begun
             pool.shutdown(cancel_futures=True)

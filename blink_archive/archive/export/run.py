@@ -48,14 +48,16 @@ class Request:
 class Report:
     """How an export ended.
 
-    ``kept``: so many files were there from an earlier run. ``left_out``: clips without a file here, by
-    status. ``skipped``: files that left the archive meanwhile. ``strays``: files in the destination that are
-    not of this export. ``trouble``: why the catalog could not be told.
+    ``kept``: so many files were there from an earlier run. ``replaced``: files that were there with other
+    bytes. ``left_out``: clips without a file here, by status. ``skipped``: files that left the archive
+    meanwhile. ``strays``: files in the destination that are not of this export. ``trouble``: why the catalog
+    could not be told.
     """
 
     parts: tuple[PartReport, ...]
     kept: int
     left_out: dict[str, int]
+    replaced: tuple[str, ...]
     skipped: tuple[str, ...]
     strays: tuple[str, ...]
     trouble: str | None = None
@@ -242,6 +244,7 @@ class Export:
             parts=tuple(done),
             kept=parts.kept,
             left_out={status: count for status, count in left_out.items() if count > 0},
+            replaced=tuple(parts.replaced),
             skipped=tuple(parts.skipped),
             strays=tuple(parts.strays),
         )

@@ -567,6 +567,40 @@ def test_links_take_no_space(archive: Archive, catalog: Catalog, tmp_path: Path)
     assert not left_over(tmp_path)
 
 
+def test_a_link_is_to_what_was_hashed(
+    archive: Archive, catalog: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another file took the name between the two: it is not in the export."""
+    fill(archive, catalog, 1)
+    hashed = folder.check
+
+    def check_and_replace(source: Any, file: Any) -> None:
+        hashed(source, file)
+        (tmp_path / "other").write_bytes(b"another file")
+        (tmp_path / "other").replace(archive.root / file.path)
+
+    monkeypatch.setattr(folder, "check", check_and_replace)
+    with pytest.raises(IntegrityError, match="7000001"):
+        export(archive, request(tmp_path / "out", how="link"))
+    assert not [name for name in tree(tmp_path / "out") if name.endswith((".mp4", ".jpg"))]
+
+
+@pytest.mark.parametrize("form", ["folder", "bag"])
+def test_what_somebody_changed_there_is_written_anew_and_told(
+    archive: Archive, catalog: Catalog, tmp_path: Path, form: str
+) -> None:
+    """A clip that was cut, say, under its own name."""
+    fill(archive, catalog, 2)
+    asked = request(place_of(tmp_path, form), form=form)
+    assert export(archive, asked).replaced == ()
+    payload = unpacked(asked.destination, form)
+    name = clip_row(catalog, "7000001")["path"]
+    (payload / name).write_bytes(b"cut")
+    report = export(archive, asked)
+    assert (report.replaced, report.kept) == ((name,), 3)
+    expect_whole(archive, asked.destination, form)
+
+
 def test_links_and_copies_take_turns(archive: Archive, catalog: Catalog, tmp_path: Path) -> None:
     """Where links were refused the same export is copied; a copy of what an earlier run linked is one."""
     fill(archive, catalog, 2)
