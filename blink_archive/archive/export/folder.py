@@ -68,11 +68,12 @@ class Writer(Protocol):
 
 
 class FolderWriter:
-    """The folder ``root``, in which nothing is half; what still is, is in ``partials`` of the same disk."""
+    """The folder ``root``, in which nothing is half; what still is, is in ``partials`` of the same disk.
+    ``split``: it is one part of several."""
 
     workers = 2
 
-    def __init__(self, root: Path, *, archive: Path, partials: Path, how: How) -> None:
+    def __init__(self, root: Path, *, archive: Path, partials: Path, how: How, split: bool) -> None:
         self.root = root
         self._archive = str(archive)
         self._payload = str(root)  # text, for what is done with every file: a Path costs as much as a copy
@@ -83,8 +84,9 @@ class FolderWriter:
             if partials.exists():
                 shutil.rmtree(partials)
             partials.mkdir(parents=True)
-            # The archive's own disk has all of it anyway; another one may be unplugged a moment later.
-            self._waits = is_another(archive, partials)
+            # The archive's own disk has all of it anyway, and the next run reads it again, but for a finished
+            # part; another disk may be unplugged a moment later.
+            self._waits = split or is_another(archive, partials)
 
     def add(self, file: ExportFile) -> Outcome:
         target = f"{self._payload}/{file.name}"
@@ -152,7 +154,7 @@ class FolderWriter:
                 _set_date(partial, file)
 
     def _settle(self) -> None:
-        """Wait until another disk than the archive's has what was written."""
+        """Wait until the disk has what was written, where that is worth it."""
         if self._waits:
             settle(self.root)
 
@@ -181,8 +183,8 @@ class FolderWriter:
 class BagWriter(FolderWriter):
     """A bag (RFC 8493) in the folder ``bag``: the payload is below ``data``, its own files beside that."""
 
-    def __init__(self, bag: Path, *, archive: Path, partials: Path, how: How) -> None:
-        super().__init__(bag / PAYLOAD, archive=archive, partials=partials, how=how)
+    def __init__(self, bag: Path, *, archive: Path, partials: Path, how: How, split: bool) -> None:
+        super().__init__(bag / PAYLOAD, archive=archive, partials=partials, how=how, split=split)
         self._bag = bag
 
     def finish(self, payload: Payload, *, scratch: Path, facts: ExportFacts) -> str:

@@ -117,18 +117,18 @@ class Parts:
 
     def _writer(self, part: Part) -> Writer:
         place, archive = self._destination.part(part.number), self._archive.root
-        partials = self._destination.work(part.number) / "files"
+        made: type[FolderWriter]
         match self._destination.form:
             case "zip":
                 return ZipWriter(place, archive=archive, now=self._at)
             case "tar":
                 return TarWriter(place, archive=archive, now=self._at)
             case "bag":
-                return BagWriter(place, archive=archive, partials=partials, how=self._how)
-            case "folder" if self._how == "in place":
-                return InPlaceWriter(place, archive=archive, partials=partials, how=self._how)
+                made = BagWriter
             case "folder":
-                return FolderWriter(place, archive=archive, partials=partials, how=self._how)
+                made = InPlaceWriter if self._how == "in place" else FolderWriter
+        partials, split = self._destination.work(part.number) / "files", self._destination.split
+        return made(place, archive=archive, partials=partials, how=self._how, split=split)
 
     def _write_files(self, writer: Writer, part: Part, tick: Tick) -> None:
         def add(batch: list[ExportFile]) -> list[tuple[ExportFile, Outcome | IntegrityError]]:

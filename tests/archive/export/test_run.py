@@ -400,6 +400,21 @@ def test_what_is_said_to_be_there_is_durable_first(
     assert seen == ([(False, False)] if form in ("zip", "tar") else of_folder)
 
 
+@pytest.mark.parametrize("form", ["folder", "bag"])
+def test_a_part_that_is_finished_is_durable(
+    archive: Archive, catalog: Catalog, tmp_path: Path, form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On whichever disk: a run that goes on after a power cut does not read it again."""
+    fill(archive, catalog, 4)
+    settled: list[Path] = []
+    monkeypatch.setattr(folder, "settle", settled.append)
+    place = place_of(tmp_path, form)
+    report = export(archive, request(place, form=form, limit=PAPERS_LEAST + 2 * (PAPERS_BYTES + 4000)))
+    assert len(report.parts) == 2
+    for part in report.parts:
+        assert len([each for each in settled if each.is_relative_to(part.name)]) == 2
+
+
 @pytest.mark.parametrize("trouble", ["other file system", "short", "wrong"])
 def test_where_the_system_cannot_copy_it_is_done_by_hand(
     archive: Archive, catalog: Catalog, tmp_path: Path, trouble: str, monkeypatch: pytest.MonkeyPatch
