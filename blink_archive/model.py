@@ -23,6 +23,15 @@ def stripped_name(name: str) -> str:
     return _NOT_ON_STICKS.sub("", name)
 
 
+def size(count: float) -> str:
+    """``1.5 MB``; decimal units, as disks are sold."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} TB"
+
+
 def utc_text(moment: datetime) -> str:
     """The one form in which times are stored: ``2026-11-23T19:52:07.000000Z``, fixed width."""
     return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"

@@ -22,6 +22,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 
 from ..errors import ArchiveBusy, ArchiveError, IntegrityError, StorageError, UsageError
+from ..model import size
 from . import layout
 from .folder import Archive, Marker, find_archive, moved_to, open_archive
 from .hashing import hash_file, hash_open
@@ -124,7 +125,7 @@ class _Mover:
             free = shutil.disk_usage(self._target).free
         if needed > free:
             raise StorageError(
-                f"{self._target} has {free / 1e9:.1f} GB free, and {needed / 1e9:.1f} GB are needed. Nothing "
+                f"{self._target} has {size(free)} free, and {size(needed)} are needed. Nothing "
                 "was moved: free some space there, or name another disk."
             )
         paths = self._plain_paths()

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ..errors import LowSpace, StorageError
+from ..model import size
 from . import layout
 from .hashing import hash_file
 
@@ -122,7 +123,7 @@ class Store:
             free = self.free_bytes()
         if reserve and free - count < reserve:
             raise LowSpace(
-                f"{free / 1e9:.1f} GB are free on the disk of {self.root}, and {reserve / 1e9:g} GB of it "
+                f"{size(free)} are free on the disk of {self.root}, and {size(reserve)} of it "
                 "stay so (--reserve). Free some space and run it again; what is archived is safe."
             )
 

@@ -15,7 +15,7 @@ from ..errors import BlinkArchiveError, StorageError, UsageError
 from .examinations import Finding, examine, libraries
 from .globals import absolute
 from .options import Globals, NamedPath, command
-from .output import now, print_json, printable
+from .output import counted, now, print_json, printable
 
 _MARKS = {"ok": ("ok", "green"), "warning": ("warning", "yellow"), "problem": ("PROBLEM", "red")}
 _RUNS = 20
@@ -41,8 +41,8 @@ def doctor_command(ctx: click.Context, given: Globals, *, report: Path | None) -
     """Look at everything that goes wrong in practice, and say what to do.
 
     Python and SQLite, the configuration, the sign-in and its files, the archive's folder and disk, the
-    catalog, Blink and the clock, the timer and the last run. Nothing is changed. The exit code is that of
-    the worst problem, 0 where there is none.
+    catalog, Blink and the clock, the timer and the last run, and who is told of it. Nothing is changed. The
+    exit code is that of the worst problem, 0 where there is none.
     """
     from ..sync.run import exit_code
 
@@ -59,9 +59,16 @@ def doctor_command(ctx: click.Context, given: Globals, *, report: Path | None) -
         _write(ctx, given, file, told)
     code = exit_code({finding.exit_code for finding in findings if finding.verdict == "problem"})
     if not given.json:
-        problems = sum(finding.verdict == "problem" for finding in findings)
-        given.say("Everything is as it should be." if not problems else "What is marked PROBLEM needs you.")
+        given.say(_verdict([finding.verdict for finding in findings]))
     raise click.exceptions.Exit(code)
+
+
+def _verdict(verdicts: list[str]) -> str:
+    if "problem" in verdicts:
+        return "What is marked PROBLEM needs you."
+    if warnings := verdicts.count("warning"):
+        return f"There is no problem, but {counted(warnings, 'warnings')}."
+    return "Everything is as it should be."
 
 
 def _tell(finding: Finding) -> None:

@@ -16,7 +16,7 @@ from typing import Literal
 
 import click
 
-from ..errors import BlinkArchiveError, StorageError
+from ..errors import BlinkArchiveError, StorageError, UsageError
 from ..model import utc_text
 from .interrupts import run_interruptibly
 from .options import Globals
@@ -30,6 +30,7 @@ _SQLITE = (3, 37, 0)  # STRICT tables
 _CLOCK = timedelta(minutes=5)  # TLS and token times forgive as much
 _LITTLE = 5 * 10**9  # bytes: some weeks of clips
 _LATE = timedelta(days=2)
+_PATIENCE = 30.0  # seconds for Apprise to be loaded
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +50,16 @@ Examination = Callable[[click.Context, Globals], Iterator[Finding]]
 
 def examine(ctx: click.Context, given: Globals) -> Iterator[Finding]:
     """All examinations, in order; what one stumbles over is its finding, and keeps none from the next."""
+    told: dict[str, str] = {}  # sentence -> where it came up
     for what, examination in EXAMINATIONS.items():
         try:
             yield from examination(ctx, given)
         except BlinkArchiveError as error:
-            yield Finding(what, "problem", str(error), exit_code=error.exit_code)
+            first = told.setdefault(str(error), what)
+            says = str(error) if first == what else f"cannot be looked at: see {first}, above"
+            yield Finding(what, "problem", says, exit_code=error.exit_code)
+        except click.UsageError as error:  # a variable of the environment that no option takes
+            yield Finding(what, "problem", error.format_message(), exit_code=UsageError.exit_code)
         except OSError as error:
             yield Finding(
                 what,
@@ -265,6 +271,32 @@ def _nights(ctx: click.Context, given: Globals) -> Iterator[Finding]:
         yield Finding("last sync", "ok", words)
 
 
+def _told(ctx: click.Context, given: Globals) -> Iterator[Finding]:
+    """Whether those who are to be told how a run ends can be; nothing is sent."""
+    from ..nightly.deadline import Deadline
+    from ..nightly.sending import is_installed, send
+    from .configured import values_of
+
+    if not given.is_configured:
+        return
+    values = values_of(ctx, "sync")
+    services, file = values["notify"], values["prometheus_file"]
+    troubles = []
+    if services and not is_installed():
+        troubles.append("--notify needs Apprise: run `pip install 'blink-archive[notify]'`.")
+    elif services:
+        troubles += send(None, services, until=Deadline(_PATIENCE))[1]
+    if file and not os.access(file.expanduser().absolute().parent, os.W_OK):
+        troubles.append(f"The figures for Prometheus cannot be written to {file}. Check its folder.")
+    for trouble in troubles:
+        yield Finding("notifications", "problem", trouble, exit_code=UsageError.exit_code)
+    if not troubles:
+        ways = [counted(len(services), "services of Apprise")] if services else []
+        ways += ["a ping"] if values["ping"] else []
+        ways += ["a file for Prometheus"] if file else []
+        yield Finding("notifications", "ok", ", ".join(ways) or "nobody is told how a run ends")
+
+
 def _clips(ctx: click.Context, given: Globals) -> Iterator[Finding]:
     from ..archive.concerns import concerns
     from ..archive.search import status
@@ -294,5 +326,6 @@ EXAMINATIONS: dict[str, Examination] = {
     "catalog": _catalog,
     "Blink": _blink,
     "timer": _nights,
+    "notifications": _told,
     "clips": _clips,
 }

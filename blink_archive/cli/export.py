@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ..archive.export.run import Export, Report, Request
 
 _SHOWN = 10
+_NEVER = (".tgz", ".gz", ".tbz", ".tbz2", ".bz2", ".txz", ".xz", ".tzst", ".zst", ".7z", ".rar")
 
 
 @command("export", variables="BLINK_ARCHIVE_EXPORT")
@@ -118,7 +119,12 @@ def _request(
 
 def form_of(destination: Path, form: str | None) -> Form:
     """What a destination becomes: what was asked for, else what its ending says."""
-    match form or destination.suffix.lower():
+    ending = destination.suffix.lower()
+    if form is None and ending in _NEVER:
+        raise UsageError(
+            f"An export becomes no {ending}. Name it ….zip or ….tar, or say with --format what it becomes."
+        )
+    match form or ending:
         case "zip" | ".zip":
             return "zip"
         case "tar" | ".tar":
@@ -158,11 +164,12 @@ def _run(given: Globals, request: Request, *, dry_run: bool) -> None:
         )
         return
     tell(given, report)
-    total = report.total()
+    total, parts = report.total(), report.parts
     if not given.quiet:
+        where = f"to {printable(parts[0].name)}" if len(parts) == 1 else f"in {len(parts)} parts"
         click.echo(
             f"Exported {counted(total['clips'], 'clips')} and {counted(total['thumbnails'], 'thumbnails')}, "
-            f"{size(total['bytes'])}, to {printable(str(request.destination))}."
+            f"{size(total['bytes'])}, {where}."
         )
 
 

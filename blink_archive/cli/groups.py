@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping
+from difflib import get_close_matches
 from typing import Any
 
 import click
@@ -32,6 +33,16 @@ class LazyGroup(click.Group):
         if cmd_name not in self._table:
             return None
         return self._load(cmd_name)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click's, but that a word which no command is called is told with the nearest that is."""
+        word = args[0]
+        if word not in self._table and word[:1].isalnum() and not ctx.resilient_parsing:
+            near = get_close_matches(word.lower(), self._table, n=1)
+            ctx.fail(f"No such command {word!r}." + (f" Did you mean {near[0]}?" if near else ""))
+        return super().resolve_command(ctx, args)
 
     def _load(self, name: str) -> click.Command:
         module = importlib.import_module(f".{self._table[name][0]}", __package__)

@@ -278,7 +278,7 @@ def _end(
 def _verdict(report: Report, folder: Path, *, recorded: bool) -> str:
     counts: Counter[str] = Counter(finding.kind for finding in report.findings)
     told = ", ".join(f"{counts[kind]} {kind}" for kind in _KINDS if counts[kind])
-    verdict = f"{folder} is not as it was archived: {told}. No file was changed."
+    verdict = f"{folder} is not as it was archived: {told}. This run changed no file."
     if counts["missing"] or counts["changed"]:
         verdict += " A missing or changed one can be put back from a copy of the folder."
     if any(finding.clip_id is not None for finding in report.findings):

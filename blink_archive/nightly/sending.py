@@ -39,9 +39,9 @@ def is_installed() -> bool:
     return find_spec("apprise") is not None
 
 
-def send(message: Message, services: Sequence[str], *, until: Deadline) -> tuple[int, list[str]]:
+def send(message: Message | None, services: Sequence[str], *, until: Deadline) -> tuple[int, list[str]]:
     """Send it to all ``services``, Apprise's URLs, at once: how many took it, and a sentence for each that
-    did not.
+    did not. Without a message, only whether Apprise knows their addresses; they are not asked.
 
     One that has not taken it by then is given up. The URLs hold tokens, so that no
     sentence tells more of them than the scheme. Raises OSError where no process can be started.
@@ -59,7 +59,7 @@ def send(message: Message, services: Sequence[str], *, until: Deadline) -> tuple
     ]
 
 
-def _start(message: Message, service: str) -> subprocess.Popen[bytes]:
+def _start(message: Message | None, service: str) -> subprocess.Popen[bytes]:
     # -P: modules of ours, or of the current folder, must not stand in for others of the same name
     process = subprocess.Popen(  # noqa: S603 - this very file
         [sys.executable, "-P", __file__],
@@ -73,7 +73,7 @@ def _start(message: Message, service: str) -> subprocess.Popen[bytes]:
             suppress(BrokenPipeError),
             process.stdin as pipe,
         ):  # one that has ended already says by which code
-            pipe.write(json.dumps({"service": service, "message": asdict(message)}).encode())
+            pipe.write(json.dumps({"service": service, "message": message and asdict(message)}).encode())
     return process
 
 
@@ -119,7 +119,8 @@ def _main() -> int:
     sender = apprise.Apprise(asset=asset)
     if not sender.add(asked["service"]):
         return _UNKNOWN
-    message = asked["message"]
+    if (message := asked["message"]) is None:
+        return _SENT
     sent = sender.notify(
         title=message["title"],
         body=message["body"],

@@ -11,6 +11,7 @@ from io import FileIO
 from pathlib import Path
 
 from ...errors import StorageError
+from ...model import size
 from ..store import storage_errors
 
 _WORTH_IT = 1 << 18  # bytes
@@ -103,6 +104,6 @@ def check_space(folder: Path, needed: int) -> None:
         free = shutil.disk_usage(folder).free
     if free < needed:
         raise StorageError(
-            f"{needed / 1e9:.2f} GB are needed on the disk of {folder}, and {free / 1e9:.2f} GB are free. "
+            f"{size(needed)} are needed on the disk of {folder}, and {size(free)} are free. "
             "Free some space, or name another disk; nothing was written."
         )
