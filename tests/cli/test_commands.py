@@ -11,18 +11,20 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner
 
 from blink_archive.cli import cli
 from blink_archive.simulator import Fault
 
 from ..conftest import MakeWorld
 from ..world import World
+from .conftest import Terminal
 from .quick import quick
 
 
@@ -215,6 +217,31 @@ def test_show_is_harmless(archived: World) -> None:
     assert "[2J" in shown
     assert "\x1b" not in shown
     assert json.loads(archived.run("show", clip, "--json").stdout)["item"] == item
+
+
+@pytest.mark.parametrize(
+    ("words", "near"), [(("synk",), "sync"), (("camera", "Snapsho"), "snapshot"), (("q",), None)]
+)
+def test_a_command_mistyped_is_told_with_the_nearest(words: tuple[str, ...], near: str | None) -> None:
+    """As options, keys of the configuration and names of queries are."""
+    done = CliRunner().invoke(cli, words)
+    assert done.exit_code == 2
+    assert f"No such command '{words[-1]}'." in done.stderr
+    assert (f"Did you mean {near}?" in done.stderr) is (near is not None)
+
+
+@pytest.mark.parametrize(("columns", "paths"), [(100, False), (300, True)])
+def test_a_terminal_without_room_gets_no_paths(
+    archived: World, at_terminal: Callable[..., Terminal], columns: int, paths: bool
+) -> None:
+    """The rest of the table is the same; and what is no terminal gets them always."""
+    terminal = at_terminal(archived, "ls", COLUMNS=str(columns))
+    assert terminal.end() == 0
+    lines = terminal.seen.splitlines()
+    assert ("_front-door_" in terminal.seen, lines[0].rstrip().endswith("path")) == (paths, paths)
+    written = archived.run("ls").stdout.splitlines()
+    assert len(written) == len(lines)
+    assert all(long.startswith(short.rstrip()) for long, short in zip(written, lines, strict=True))
 
 
 def test_open_starts_the_desktops_player(archived: World, tmp_path: Path) -> None:

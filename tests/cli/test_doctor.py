@@ -59,7 +59,9 @@ def test_the_words_for_a_person(synced: World) -> None:
     told = synced.run("doctor")
     assert told.returncode == 0
     assert all(line.startswith(("ok ", "warning ", " ")) for line in told.stdout.splitlines())
-    assert "Everything is as it should be." in told.stderr
+    warnings = told.stdout.count("\nwarning ")
+    assert warnings
+    assert f"There is no problem, but {warnings} warning" in told.stderr
     assert "ok " not in synced.run("-q", "doctor").stdout
 
 
@@ -85,13 +87,43 @@ def test_state_files_that_others_can_read(synced: World) -> None:
 
 
 def test_a_disk_that_is_not_mounted(synced: World) -> None:
-    """The sentence of the sync, once for each that needs the archive; Blink is asked all the same."""
+    """The sentence of the sync, once; what else needs the archive refers to it. Blink is asked all the same."""
     synced.root.rename(synced.root.with_name("elsewhere"))
     synced.root.mkdir()
     code, found = findings(synced)
     assert code == 1
     assert "is not an archive" in found["archive"][0]["says"]
+    assert (
+        found["catalog"][0]["says"] == found["clips"][0]["says"] == "cannot be looked at: see archive, above"
+    )
     assert found["Blink"][0]["verdict"] == "ok"
+
+
+def test_a_message_that_could_not_be_sent(synced: World, tmp_path: Path) -> None:
+    """It is found before the first failure, and without sending one; so is a folder that takes no figures."""
+    pytest.importorskip("apprise")
+    figures = str(tmp_path / "nowhere" / "blink.prom")
+    code, found = findings(
+        synced,
+        BLINK_ARCHIVE_NOTIFY="nosuch://word\njson://127.0.0.1:9/x",
+        BLINK_ARCHIVE_PROMETHEUS_FILE=figures,
+    )
+    assert (code, problems(found)) == (2, {"notifications"})
+    apprise, prometheus = (each["says"] for each in found["notifications"])
+    assert "does not know nosuch://" in apprise
+    assert figures in prometheus
+    code, found = findings(
+        synced, BLINK_ARCHIVE_NOTIFY="json://127.0.0.1:9/x", BLINK_ARCHIVE_PING="http://127.0.0.1:9/x"
+    )
+    assert (code, found["notifications"][0]["says"]) == (0, "1 service of Apprise, a ping")
+
+
+def test_a_variable_that_means_nothing(synced: World) -> None:
+    """A sync would end at it; the rest is looked at all the same."""
+    code, found = findings(synced, BLINK_ARCHIVE_WORKERS="many")
+    assert (code, problems(found)) == (2, {"notifications"})
+    assert "--workers" in found["notifications"][0]["says"]
+    assert found["clips"]
 
 
 def test_a_clock_that_is_wrong(synced: World) -> None:

@@ -100,12 +100,15 @@ def test_parts_are_no_larger_than_asked_for(make_world: MakeWorld, tmp_path: Pat
     assert done.code == 0, done.err
     sizes = [path.stat().st_size for path in tmp_path.glob(f"out-*.{ending}")]
     assert len(sizes) > 3
+    assert f"in {len(sizes)} parts." in done.out
     assert max(sizes) <= 700_000
     assert sum(sizes) / len(sizes) > 350_000  # and not many more parts than need be
 
 
 def test_a_clip_larger_than_a_part_is_said_to_be(archived: World, tmp_path: Path) -> None:
-    """It is a part of its own."""
+    """It is a part of its own. One that holds all is told by its own name."""
+    only = quick(archived, "export", str(tmp_path / "all.zip"), "--split-size", "1GB")
+    assert f"to {tmp_path / 'all-001.zip'}." in only.out
     done = quick(archived, "export", str(tmp_path / "out"), "--split-size", "1k")
     assert done.code == 0, done.err
     assert done.err.count("larger than a part was to be") == 8
@@ -160,6 +163,8 @@ def test_clips_without_a_file_are_told(make_world: MakeWorld, tmp_path: Path) ->
         (("out", "--layout", "{nothing}"), "layout"),
         (("out", "--camera", "nobody"), "nobody"),
         (("nowhere/out",), "nowhere"),
+        (("out.tar.gz",), "becomes no .gz"),
+        (("out.7z",), "becomes no .7z"),
         (("archive/out",), "one in the other"),
         (("\udcff",), "no name"),
     ],
