@@ -16,6 +16,9 @@ from .nightly.programs import Programs
 from .world import World
 
 README = Path(__file__).parent.parent / "README.md"
+HURRIED = {"HURRIED": "1"}
+"""For the environment: `Home.run` waits for no command of Blink's."""
+_HURRIED = Path(__file__).with_name("hurried.py")
 
 # A block of the shell, line by line; or what stands as code in a sentence.
 _SHELL = re.compile(r"^```sh\n(.*?)^```$", re.DOTALL | re.MULTILINE)
@@ -76,7 +79,11 @@ class Home:
         self.named: dict[str, str] = {}
         """What is called otherwise here than in the README."""
         self.path.mkdir()
-        self._add("blink-archive", f'exec "{sys.executable}" -m blink_archive "$@"')
+        self._add(
+            "blink-archive",
+            f'[ -n "$HURRIED" ] && exec "{sys.executable}" "{_HURRIED}" "$@"\n'
+            f'exec "{sys.executable}" -m blink_archive "$@"',
+        )
         self._add("xdg-open", f'echo "$1" > "{self.path}/played"')
         ours = world.environment(
             HOME=str(self.path),

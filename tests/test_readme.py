@@ -18,7 +18,7 @@ from blink_archive.cli import cli
 from blink_archive.simulator import Fault
 
 from .conftest import MakeWorld
-from .readme import README, Home, bare, chapters, example
+from .readme import HURRIED, README, Home, bare, chapters, example
 from .world import PASSWORD
 
 CLIP = "7100001"
@@ -138,7 +138,7 @@ def moved(home: Home) -> Path:
 
 def a_stick_is_put_in(home: Home) -> None:
     home.world.blink.cloud.usb.put_in(3100002)
-    home.told("blink-archive sync --from usb")
+    home.told("blink-archive sync --from usb", **HURRIED)
 
 
 def a_clip_waits(home: Home) -> None:
@@ -195,8 +195,8 @@ def home(make_world: MakeWorld, tmp_path: Path) -> Home:
 
 def test_every_command_of_the_readme(home: Home) -> None:
     """Line after line, as it is printed, from the first chapter to the last, in one home directory."""
-    lines = [line for chapter in chapters() for line in chapter.commands()]
-    for line in dict.fromkeys(lines):
+    lines = {line: chapter.title for chapter in chapters() for line in chapter.commands()}
+    for line, chapter in lines.items():
         command = bare(line)
         instead = STAND_INS[command][0] if command in STAND_INS else line
         if instead is None:
@@ -209,7 +209,7 @@ def test_every_command_of_the_readme(home: Home) -> None:
         elif command in ASKED:
             seen = home.answered(typed, *ASKED[command])
         else:
-            done = home.run(typed)
+            done = home.run(typed, **(HURRIED if chapter == "Control" else {}))
             seen = done.stdout + done.stderr
             assert done.returncode == 0, f"{typed}\n{seen}"
         assert re.search(TELLS[command], seen), f"{typed}\n{seen}"
