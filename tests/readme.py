@@ -79,12 +79,12 @@ class Home:
         self.named: dict[str, str] = {}
         """What is called otherwise here than in the README."""
         self.path.mkdir()
-        self._add(
+        self.add(
             "blink-archive",
             f'[ -n "$HURRIED" ] && exec "{sys.executable}" "{_HURRIED}" "$@"\n'
             f'exec "{sys.executable}" -m blink_archive "$@"',
         )
-        self._add("xdg-open", f'echo "$1" > "{self.path}/played"')
+        self.add("xdg-open", f'echo "$1" > "{self.path}/played"')
         ours = world.environment(
             HOME=str(self.path),
             PATH=self.programs.path,
@@ -96,7 +96,8 @@ class Home:
             del ours[f"BLINK_ARCHIVE_{name}"]
         self.environment = ours
 
-    def _add(self, name: str, script: str) -> None:
+    def add(self, name: str, script: str) -> None:
+        """A program of that name, before the system's own: a script for sh."""
         program = self.programs.bin / name
         program.write_text(f"#!/bin/sh\n{script}\n")
         program.chmod(0o755)
