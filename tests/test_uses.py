@@ -78,7 +78,9 @@ def listener() -> Iterator[Listener]:
 
 def installed(home: Home, listener: Listener) -> list[list[str]]:
     """The command line of a night as systemd would start it, and as cron would, of a home whose owner has
-    written a configuration, and a timer."""
+    written a configuration, where no default leads to it, and a timer."""
+    home.config = home.path / "settings/blink.toml"
+    home.environment["BLINK_ARCHIVE_CONFIG"] = str(home.config)
     home.told("blink-archive config init")
     text = home.config.read_text(encoding="utf-8")
     for key, value in {
