@@ -35,8 +35,12 @@ closed=()
 while [ "$1" != -- ]; do closed+=("$1"); shift; done
 shift
 for path; do mkdir -p "/run/kept$path"; mount --rbind "$path" "/run/kept$path"; done
-for path in "${closed[@]}"; do mount -t tmpfs -o mode=755 none "$path"; done
-for path; do mkdir -p "$path"; mount --rbind "/run/kept$path" "$path"; done
+for folder in "${closed[@]}"; do
+  mount -t tmpfs -o mode=755 none "$folder"
+  for path; do
+    case "$path" in "$folder"/*) mkdir -p "$path"; mount --rbind "/run/kept$path" "$path" ;; esac
+  done
+done
 ( echo 0 > "$group/cgroup.procs"; exec $AS_NOBODY /lib/systemd/systemd --user >&2 ) &
 echo started
 read -r _ || true
@@ -98,10 +102,12 @@ def user_manager(home: Path, *, reach: Sequence[Path], **environment: str) -> It
         "XDG_RUNTIME_DIR": f"/run/user/{NOBODY}",
         **environment,
     }
-    closed = {
-        next((parent for parent in reversed(path.parents) if not parent.stat().st_mode & 0o001), None)
-        for path in reach
-    } - {None}
+    closed = sorted(
+        {parent for path in reach for parent in path.parents if not parent.stat().st_mode & 0o001},
+        key=lambda folder: len(
+            folder.parts
+        ),  # from the outside in: a folder that is put back can hold another
+    )
     process = subprocess.Popen(
         ["unshare", "-m", "-p", "-f", "--mount-proc", "--kill-child", "bash", "-c", _INSIDE, "inside",
          str(os.getpid()), *map(str, closed), "--", *map(str, reach)],

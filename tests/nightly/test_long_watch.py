@@ -43,10 +43,13 @@ def a_midnight_comes(story: Story, midnight: datetime) -> list[int]:
     seconds = (midnight - story.began).total_seconds()
     clips: list[int] = []
     slow = Fault(endpoint="clip", kind="status", status=429, retry_after=240, times=1)
-    for at in (-180, 30):
+    story.at(partial(faults.add, slow), seconds=seconds - 122)
+    for at, listed in (
+        (-180, -121),
+        (30, 30),
+    ):  # the first not before the fault: a pass may just be under way
         recorded = midnight + timedelta(seconds=at)
-        story.at(lambda at=recorded: clips.append(cloud.add_clip(created_at=at)), seconds=seconds + at)
-    story.at(partial(faults.add, slow), seconds=seconds - 150)
+        story.at(lambda at=recorded: clips.append(cloud.add_clip(created_at=at)), seconds=seconds + listed)
     story.at(lambda: story.watch.reread(), seconds=seconds - 120)  # noqa: PLW0108 - it is made later
     return clips
 
