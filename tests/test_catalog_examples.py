@@ -98,7 +98,7 @@ def test_datasette(home: Path) -> None:
         )
         served += one_page != block
         rows = json.loads(run(home, "bash", "-ec", one_page))
-        assert "archived" in {row["status"] for row in rows} <= {"archived", "deleted"}  # of both words are found
+        assert "archived" in {row["status"] for row in rows} <= {"archived", "deleted"}
     assert served == 2
 
 
