@@ -322,7 +322,9 @@ def test_a_pass_that_does_not_survive_its_end_is_fine_too() -> None:
             await asyncio.sleep(HOUR)
             return WELL
 
-    Early([]).go()
+    script = Early([])
+    script.go()
+    assert script.told == []
 
 
 def test_an_error_of_ours_is_no_trouble() -> None:
